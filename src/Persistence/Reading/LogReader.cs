@@ -1,0 +1,39 @@
+using Pipeline.Contracts;
+
+namespace Pipeline.Persistence;
+
+/// <summary>Reads the log. Throws <see cref="System.Data.Common.DbException"/> or <see cref="TimeoutException"/> when it can't.</summary>
+public sealed class LogReader
+{
+    /// <summary>
+    /// Events after a position, oldest first, at most <paramref name="limit"/> and about <paramref name="maxBytes"/> (one
+    /// event at least). The events are contiguous from max(after, trimmed) + 1; the head is at least the last of them.
+    /// </summary>
+    public Task<LogPage> ReadAsync(
+        StreamKey stream, long after, int limit, int maxBytes, CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    /// <summary>
+    /// As <see cref="ReadAsync"/>, one thread's events only: <see cref="LogPage.Scanned"/> says how far it looked, so the
+    /// page may be empty though more follows.
+    /// </summary>
+    public Task<LogPage> ReadThreadAsync(
+        StreamKey stream, string thread, long after, int limit, int maxBytes, CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    /// <summary>
+    /// Heads of the streams; one that has no row yet is there with incarnation 1 and head 0. At most 1,000 streams.
+    /// </summary>
+    public Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
+        IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken) => throw new NotImplementedException();
+}
+
+/// <summary>Where a stream's history stands.</summary>
+/// <param name="Generation">The database's generation.</param>
+/// <param name="Head">Position of the newest event, 0 for none.</param>
+/// <param name="Trimmed">Retention removed everything up to here.</param>
+public readonly record struct StreamHead(long Generation, long Incarnation, long Head, long Trimmed);
+
+/// <param name="Scanned">Last position looked at; at least the last event's.</param>
+public sealed record LogPage(StreamHead Head, IReadOnlyList<LogEvent> Events, long Scanned);
+
+/// <param name="Body">The event's JSON as UTF-8 without its cursor.</param>
+public readonly record struct LogEvent(long Position, ReadOnlyMemory<byte> Body);

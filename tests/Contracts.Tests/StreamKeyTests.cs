@@ -1,0 +1,30 @@
+using CsCheck;
+
+namespace Pipeline.Contracts.Tests;
+
+public sealed class StreamKeyTests
+{
+    private static readonly Gen<string> Ids = Gen.String["ab:17é/"].Where(text => text.Length is > 0 and < 40);
+
+    [Fact]
+    public void A_key_gives_back_the_tenant_and_user_that_made_it() =>
+        Gen.Select(Ids, Ids).Sample((tenant, user) =>
+            StreamKey.Parse(StreamKey.Of(tenant, user).Value).Split() == (tenant, user));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("tenant\n")]
+    [InlineData("nul\0")]
+    public void An_id_that_is_empty_or_holds_control_characters_is_refused(string id) =>
+        Assert.Throws<ArgumentException>(() => StreamKey.Of(id, "user"));
+
+    [Fact]
+    public void An_id_is_measured_in_bytes()
+    {
+        Assert.Null(Limits.DescribeInvalidId(new string('x', 128)));
+        Assert.NotNull(Limits.DescribeInvalidId(new string('x', 129)));
+        Assert.Null(Limits.DescribeInvalidId(new string('é', 64)));
+        Assert.NotNull(Limits.DescribeInvalidId(new string('é', 65)));
+        Assert.NotNull(Limits.DescribeInvalidId("lone \ud800 surrogate"));
+    }
+}
