@@ -1,3 +1,19 @@
-var builder = WebApplication.CreateBuilder(args);
+using Pipeline.Delivery.Api;
+using Pipeline.Messaging;
+using Pipeline.Persistence;
+
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+{
+    Args = args,
+
+    // Settings and pages lie beside the program, wherever it is started from.
+    ContentRootPath = AppContext.BaseDirectory,
+});
+builder.AddPipelineTelemetry("delivery-api");
+builder.Services.AddPipelinePersistence("delivery-api");
+builder.Services.AddPipelineBus("delivery-api", bus => { });
+builder.AddDelivery();
+
 var app = builder.Build();
-await app.RunAsync();
+app.MapDelivery();
+return await app.RunPipelineAsync();
