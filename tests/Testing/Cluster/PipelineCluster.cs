@@ -3,9 +3,8 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Npgsql;
 using Pipeline.Contracts;
-using Pipeline.Testing;
 
-namespace Pipeline.EndToEnd.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>
 /// The real deployment in small: delivery nodes and workers as separate processes on real PostgreSQL and RabbitMQ, each
@@ -23,6 +22,9 @@ public sealed class PipelineCluster : IAsyncDisposable
     }
 
     public string ConnectionString { get; }
+
+    /// <summary>The configuration every host of the cluster shares.</summary>
+    public IReadOnlyDictionary<string, string> Settings => _settings;
 
     public List<HostProcess> Nodes { get; } = [];
 

@@ -2,9 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Pipeline.Testing;
 
-namespace Pipeline.EndToEnd.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>One of our hosts as a separate process, from its own build output.</summary>
 public sealed class HostProcess : IAsyncDisposable
