@@ -10,7 +10,7 @@ if (chosen.Except(known).FirstOrDefault() is { } unknown)
     return 2;
 }
 
-await using var postgres = await PostgresServer.StartPrivateAsync(durable: true);
+await using var postgres = await PostgresServer.StartDurableAsync();
 await using var rabbit = await RabbitServer.StartPrivateAsync();
 Console.WriteLine($"{"scenario",-52}{"figure",12}  unit");
 foreach (var scenario in chosen)
