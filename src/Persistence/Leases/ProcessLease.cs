@@ -2,9 +2,6 @@ using Microsoft.Extensions.Hosting;
 
 namespace Pipeline.Persistence;
 
-/// <summary>Which process this is: owner of its outbox rows, relay of its pages, worker of its runs.</summary>
-public sealed record ProcessIdentity(Guid Id, string Host, string Role);
-
 /// <summary>Keeps this process's lease by beating in the <c>process</c> table, and watches the leases of the others.</summary>
 public sealed class ProcessLease : BackgroundService
 {
