@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 

@@ -41,12 +41,6 @@ public sealed class WorkerOptions
     /// <summary>Most events of streamed text a second and run, 1 to 100. Default 10.</summary>
     public int DeltasPerSecond { get; set; } = 10;
 
-    /// <summary>
-    /// Where the worker host answers <c>/health/live</c> and <c>/health/ready</c>; port 0 takes any free one. The worker
-    /// alone, not Standalone. Default <c>http://127.0.0.1:5090</c>.
-    /// </summary>
-    public string HealthUrl { get; set; } = "http://127.0.0.1:5090";
-
     /// <summary>How fast the built-in <c>demo</c> agent works: factor on its pauses, 0 (none) to 10. Default 1.</summary>
     public double DemoPace { get; set; } = 1;
 }
@@ -70,9 +64,9 @@ internal sealed class WorkerOptionsValidator : IValidateOptions<WorkerOptions>
             errors.Add($"Worker:Lease is '{options.Lease}'; use whole seconds, such as 00:00:10");
         }
 
-        if (!Uri.TryCreate(options.HealthUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        if (options.Lease < 3 * options.ScanInterval)
         {
-            errors.Add($"Worker:HealthUrl is '{options.HealthUrl}'; use an absolute URL such as http://127.0.0.1:5090");
+            errors.Add($"Worker:Lease is '{options.Lease}', too short for Worker:ScanInterval '{options.ScanInterval}'; use at least three times that");
         }
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);

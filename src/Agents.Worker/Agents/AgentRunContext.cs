@@ -64,11 +64,11 @@ public sealed class AgentRunContext
             : _run.Journal.WriteAsync(@event, cancellationToken);
     }
 
-    /// <summary>Shows a whole thought. It replaces the pieces streamed since the last whole one.</summary>
+    /// <summary>Shows a whole thought.</summary>
     public Task ThinkAsync(string text, CancellationToken cancellationToken) =>
         EmitAsync(new AgentThinking { Text = text }, cancellationToken);
 
-    /// <summary>Streams a piece of a thought; as <see cref="MessageDeltaAsync"/>.</summary>
+    /// <summary>Streams a piece of a thought: it continues the pieces before it. Joined and written as <see cref="MessageDeltaAsync"/> says.</summary>
     public Task ThinkDeltaAsync(string text, CancellationToken cancellationToken) =>
         _run.Journal.StreamAsync(TextKind.Thinking, text, cancellationToken);
 

@@ -27,7 +27,7 @@ public static class WorkerServices
             provider.GetRequiredService<RunSlots>(), provider.GetRequiredService<ILogger<RunCommands>>()));
         services.AddHostedService(provider => provider.GetRequiredService<RunScheduler>());
         services.AddSingleton<IPostConfigureOptions<HostOptions>, ShutdownTimeout>();
-        return services.AddDemoAgent();
+        return services.AddAgent<DemoAgent>();
     }
 
     /// <summary>The host must not give up before the runs had their grace.</summary>

@@ -251,6 +251,6 @@ internal sealed partial class RunJournal : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(3010, "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
+    [LoggerMessage(EventId = 3010, Message = "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
     private partial void LogRetry(LogLevel level, string run, string error);
 }

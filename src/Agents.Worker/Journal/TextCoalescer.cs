@@ -38,9 +38,13 @@ internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval)
 
             _pending[^1].Text.Append(text);
             _length += text.Length;
-            return _length >= MaxPending || _drained is not { } drained
-                ? TimeSpan.Zero
-                : TimeSpan.Max(TimeSpan.Zero, _interval - _time.GetElapsedTime(drained));
+            if (_length >= MaxPending || _drained is not { } drained)
+            {
+                return TimeSpan.Zero;
+            }
+
+            var wait = _interval - _time.GetElapsedTime(drained);
+            return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         }
     }
 

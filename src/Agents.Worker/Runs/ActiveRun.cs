@@ -30,6 +30,7 @@ internal sealed class ActiveRun : IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private StopReason _reason;
+    private Task _cancelling = Task.CompletedTask;
 
     public ActiveRun(ClaimedRun claim, RunJournal journal)
     {
@@ -85,8 +86,16 @@ internal sealed class ActiveRun : IAsyncDisposable
         _stopped.TrySetResult();
 
         // Not Cancel(): what the agent registered on its token would run here, on the thread that renews leases.
-        _ = _agent.CancelAsync();
+        var cancelling = _agent.CancelAsync();
+        lock (_lock)
+        {
+            _cancelling = Task.WhenAll(_cancelling, cancelling);
+        }
     }
 
-    public async ValueTask DisposeAsync() => await Journal.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _cancelling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Journal.DisposeAsync();
+    }
 }

@@ -11,7 +11,7 @@ namespace Pipeline.Agents.Worker;
 /// </summary>
 internal sealed partial class LeaseWatch
 {
-    private readonly RunStore _runs;
+    private readonly RunClaims _runs;
     private readonly RunSlots _slots;
     private readonly AgentCatalog _agents;
     private readonly WorkerMetrics _metrics;
@@ -22,7 +22,7 @@ internal sealed partial class LeaseWatch
     private readonly SemaphoreSlim _few = new(16);
 
     public LeaseWatch(
-        RunStore runs, RunSlots slots, AgentCatalog agents, WorkerMetrics metrics, IOptions<WorkerOptions> options,
+        RunClaims runs, RunSlots slots, AgentCatalog agents, WorkerMetrics metrics, IOptions<WorkerOptions> options,
         TimeProvider time, ILogger<LeaseWatch> logger)
     {
         _runs = runs;
@@ -33,7 +33,7 @@ internal sealed partial class LeaseWatch
         _maxAttempts = options.Value.MaxAttempts;
 
         // Missed looks are an outage, and an outage expires nobody.
-        _observer = new LeaseObserver<RunKey>(time, 3 * options.Value.ScanInterval);
+        _observer = new LeaseObserver<RunKey>(time, 2 * options.Value.ScanInterval);
     }
 
     /// <summary>

@@ -6,7 +6,7 @@ namespace Pipeline.Agents.Worker;
 
 /// <summary>Takes a claimed run from <c>agent_started</c> to its one terminal event, or gives it back.</summary>
 internal sealed partial class RunExecutor(
-    AgentCatalog agents, IServiceScopeFactory scopes, RunStore runs, RunHistory history, Failpoints failpoints,
+    AgentCatalog agents, IServiceScopeFactory scopes, RunClaims runs, RunHistory history, Failpoints failpoints,
     WorkerMetrics metrics, IOptions<WorkerOptions> options, TimeProvider time, ILogger<RunExecutor> logger)
 {
     private const int MaxErrorLength = 4_000;

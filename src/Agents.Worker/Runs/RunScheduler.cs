@@ -8,7 +8,7 @@ namespace Pipeline.Agents.Worker;
 /// of others, and stops in good order.
 /// </summary>
 internal sealed partial class RunScheduler(
-    RunSlots slots, LeaseWatch watch, RunStore runs, AgentCatalog agents, IOptions<WorkerOptions> options,
+    RunSlots slots, LeaseWatch watch, RunClaims runs, AgentCatalog agents, IOptions<WorkerOptions> options,
     TimeProvider time, ILogger<RunScheduler> logger) : IHostedService, IDisposable
 {
     private const int LookAhead = 64;
@@ -194,7 +194,7 @@ internal sealed partial class RunScheduler(
     [LoggerMessage(3002, LogLevel.Warning, "Worker stops with {Runs} runs unfinished; their leases expire")]
     private partial void LogGaveUp(int runs);
 
-    [LoggerMessage(3003, "Worker fails at {What} and goes on trying: {Error}")]
+    [LoggerMessage(EventId = 3003, Message = "Worker fails at {What} and goes on trying: {Error}")]
     private partial void LogFailing(LogLevel level, string what, string error);
 
     [LoggerMessage(3004, LogLevel.Information, "Worker succeeds again at {What}")]

@@ -8,7 +8,7 @@ namespace Pipeline.Agents.Worker;
 /// The runs this worker executes: bounded in number, each owned by a task that is awaited here. Thread-safe.
 /// </summary>
 internal sealed partial class RunSlots(
-    RunExecutor executor, RunStore runs, EventEncoder encoder, RunAppender appender, Failpoints failpoints,
+    RunExecutor executor, RunClaims runs, EventEncoder encoder, RunAppender appender, Failpoints failpoints,
     WorkerMetrics metrics, IOptions<WorkerOptions> options, TimeProvider time, ILogger<RunSlots> logger)
 {
     private readonly WorkerOptions _options = options.Value;
