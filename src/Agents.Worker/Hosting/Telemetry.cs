@@ -1,7 +1,7 @@
 using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
-using OpenTelemetry.Trace;
+using OpenTelemetry.Resources;
 
 namespace Pipeline.Agents.Worker;
 
