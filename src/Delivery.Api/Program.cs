@@ -2,18 +2,21 @@ using Pipeline.Delivery.Api;
 using Pipeline.Messaging;
 using Pipeline.Persistence;
 
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+return await HostRunner.RunAsync(() =>
 {
-    Args = args,
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+    {
+        Args = args,
 
-    // Settings and pages lie beside the program, wherever it is started from.
-    ContentRootPath = AppContext.BaseDirectory,
+        // Settings and pages lie beside the program, wherever it is started from.
+        ContentRootPath = AppContext.BaseDirectory,
+    });
+    builder.AddPipelineTelemetry("delivery-api");
+    builder.Services.AddPipelinePersistence("delivery-api");
+    builder.Services.AddPipelineBus("delivery-api", bus => { });
+    builder.AddDelivery();
+
+    var app = builder.Build();
+    app.MapDelivery();
+    return app;
 });
-builder.AddPipelineTelemetry("delivery-api");
-builder.Services.AddPipelinePersistence("delivery-api");
-builder.Services.AddPipelineBus("delivery-api", bus => { });
-builder.AddDelivery();
-
-var app = builder.Build();
-app.MapDelivery();
-return await app.RunPipelineAsync();
