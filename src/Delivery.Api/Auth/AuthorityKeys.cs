@@ -17,18 +17,27 @@ public sealed partial class AuthorityKeys(
     private static readonly TimeSpan FetchTimeout = TimeSpan.FromSeconds(10);
 
     private readonly SemaphoreSlim _wanted = new(0, 1);
-    private volatile OpenIdConnectConfiguration? _current;
+    private volatile Fetched? _current;
+
+    /// <summary>Whether there is an authority at all.</summary>
+    public bool Needed => !string.IsNullOrEmpty(options.Value.Authority);
 
     /// <summary>Whether tokens can be judged: keys were fetched once, or none need to be.</summary>
-    public bool Known => _current is not null || string.IsNullOrEmpty(options.Value.Authority);
+    public bool Known => _current is not null || !Needed;
+
+    /// <summary>Null for never.</summary>
+    public DateTimeOffset? FirstFetchedAt => _current?.First;
+
+    /// <summary>Null for never.</summary>
+    public DateTimeOffset? LastFetchedAt => _current?.Last;
 
     /// <summary>The issuer that the authority says it is; null until known.</summary>
-    public string? Issuer => _current?.Issuer;
+    public string? Issuer => _current?.Document.Issuer;
 
     /// <summary>Keys that may have signed a token; asks for a refresh when there is none of that id.</summary>
     public IReadOnlyList<SecurityKey> Find(string? keyId)
     {
-        var all = _current?.SigningKeys ?? [];
+        var all = _current?.Document.SigningKeys ?? [];
         var found = string.IsNullOrEmpty(keyId) ? [.. all] : all.Where(key => key.KeyId == keyId).ToList();
         if (found.Count == 0)
         {
@@ -40,7 +49,7 @@ public sealed partial class AuthorityKeys(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (string.IsNullOrEmpty(options.Value.Authority))
+        if (!Needed)
         {
             return;
         }
@@ -72,7 +81,8 @@ public sealed partial class AuthorityKeys(
                 return false;
             }
 
-            _current = fetched;
+            var now = time.GetUtcNow();
+            _current = new Fetched(fetched, _current?.First ?? now, now);
             LogFetched(fetched.SigningKeys.Count, address);
             return true;
         }
@@ -114,6 +124,8 @@ public sealed partial class AuthorityKeys(
         base.Dispose();
         _wanted.Dispose();
     }
+
+    private sealed record Fetched(OpenIdConnectConfiguration Document, DateTimeOffset First, DateTimeOffset Last);
 
     [LoggerMessage(4010, LogLevel.Information, "Fetched {Count} signing keys from {Address}")]
     private partial void LogFetched(int count, string address);

@@ -21,6 +21,10 @@ public static class Problem
 
     public static IResult Conflict(string detail) => Of(StatusCodes.Status409Conflict, "Conflict", detail);
 
+    /// <param name="reason">Machine-readable.</param>
+    public static IResult Conflict(string field, string detail, string reason) =>
+        Of(StatusCodes.Status409Conflict, "Conflict", detail, ("field", field), ("reason", reason));
+
     /// <param name="field">The JSON path that is too large; <c>body</c> for the whole.</param>
     /// <param name="size">In bytes; null when the sender did not say and reading stopped at the limit.</param>
     public static IResult TooLarge(string field, long? size, long limit) =>
@@ -31,6 +35,13 @@ public static class Problem
             ("field", field),
             ("size", size),
             ("limit", limit));
+
+    public static IResult UnsupportedMediaType(string? given) =>
+        Of(
+            StatusCodes.Status415UnsupportedMediaType,
+            "Unsupported media type",
+            $"Content-Type is '{given}'; send JSON as application/json",
+            ("field", "Content-Type"));
 
     public static IResult Unprocessable(string field, string detail) =>
         Of(StatusCodes.Status422UnprocessableEntity, "Unprocessable", detail, ("field", field));
