@@ -1,0 +1,31 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Pipeline.Testing;
+
+internal static class FreePort
+{
+    /// <summary>
+    /// Finds a port below the range that kernels give to outgoing connections: a client that keeps dialling a stopped server
+    /// on loopback would sooner or later be given that very port and connect to itself.
+    /// </summary>
+    public static int Find()
+    {
+        for (var attempt = 0; attempt < 100; attempt++)
+        {
+            var port = Random.Shared.Next(10240, 30240);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken: try another.
+            }
+        }
+
+        throw new InvalidOperationException("found no free port between 10240 and 30240");
+    }
+}

@@ -1,0 +1,86 @@
+using Npgsql;
+using Testcontainers.PostgreSql;
+
+namespace Pipeline.Testing;
+
+/// <summary>A PostgreSQL server. A test that stops it starts a private one.</summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private const string Variable = "PIPELINE_TEST_POSTGRES";
+
+    private readonly IServerHost host;
+    private readonly string administrator;
+
+    private PostgresServer(IServerHost host, string administrator)
+    {
+        this.host = host;
+        this.administrator = administrator;
+    }
+
+    /// <summary>Starts a private server: a container where a Docker engine answers, else local binaries.</summary>
+    public static async Task<PostgresServer> StartPrivateAsync() =>
+        ContainerServer.EngineAnswers ? await StartContainerAsync() : await StartLocalAsync();
+
+    /// <summary>Starts a private server from local binaries that syncs every commit to disk, as benchmarks need it.</summary>
+    public static Task<PostgresServer> StartDurableAsync() => StartLocalAsync("--durable");
+
+    /// <summary>Creates an empty database and returns its connection string.</summary>
+    public async Task<string> CreateDatabaseAsync()
+    {
+        var name = $"pipeline_{Guid.CreateVersion7():N}";
+        await using var connection = new NpgsqlConnection(administrator);
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'";
+        await command.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(administrator) { Database = name, Pooling = true }.ConnectionString;
+    }
+
+    /// <summary>Stops a private server at once, as a crash would (<c>pg_ctl stop -m immediate</c>).</summary>
+    public Task StopAsync() => host.CrashAsync();
+
+    /// <summary>Starts a stopped private server again on the same port and data.</summary>
+    public Task StartAsync() => host.StartAsync();
+
+    public ValueTask DisposeAsync() => host.DisposeAsync();
+
+    internal static async Task<PostgresServer> StartSharedAsync()
+    {
+        var given = Environment.GetEnvironmentVariable(Variable);
+        return string.IsNullOrEmpty(given)
+            ? await StartPrivateAsync()
+            : new PostgresServer(new GivenServer(Variable), given);
+    }
+
+    private static async Task<PostgresServer> StartLocalAsync(params string[] options)
+    {
+        var server = await LocalServer.StartNewAsync("postgres", options);
+        return new PostgresServer(server, ConnectionString(server.Host, server.Port, server.Username, server.Password));
+    }
+
+    private static async Task<PostgresServer> StartContainerAsync()
+    {
+        const string Name = "pipeline";
+        var port = FreePort.Find();
+        var container = new PostgreSqlBuilder("postgres:17")
+            .WithDatabase("postgres").WithUsername(Name).WithPassword(Name)
+            .WithPortBinding(port, PostgreSqlBuilder.PostgreSqlPort)
+            .WithCommand("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "max_prepared_transactions=10")
+            .WithCreateParameterModifier(parameters => parameters.StopSignal = ContainerServer.CrashSignal)
+            .Build();
+        await container.StartAsync();
+        return new PostgresServer(new ContainerServer(container), ConnectionString(container.Hostname, port, Name, Name));
+    }
+
+    // Unpooled: a connection of the administrator never outlives its one statement, nor a crash of the server.
+    private static string ConnectionString(string host, int port, string username, string password) =>
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = host,
+            Port = port,
+            Username = username,
+            Password = password,
+            Database = "postgres",
+            Pooling = false,
+        }.ConnectionString;
+}
