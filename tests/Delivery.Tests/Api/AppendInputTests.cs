@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Pipeline.Delivery.Tests;
 
-public sealed class AppendInputTests
+public sealed class AppendInputTests(SharedNode shared) : IClassFixture<SharedNode>
 {
     private const string Valid =
         """{"id":"01990000-0000-7000-8000-000000000001","type":"note","thread":"t-1","run":"r-1","sequence":1,"data":{}}""";
@@ -27,7 +27,7 @@ public sealed class AppendInputTests
     [InlineData("""{"user":"u","events":[7]}""", "events[0]")]
     public async Task A_wrong_request_is_a_400_that_names_the_place(string body, string field)
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
 
         Assert.Equal(field, (await node.PostRawAsync("/v1/events", token, body)).IsProblem(400).Field);
@@ -36,7 +36,7 @@ public sealed class AppendInputTests
     [Fact]
     public async Task A_wrong_field_of_any_event_is_a_400_that_names_it_and_stores_nothing()
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
         (string Field, string? Json)[] wrong =
         [
@@ -70,7 +70,7 @@ public sealed class AppendInputTests
     [Fact]
     public async Task A_known_type_with_data_of_another_shape_is_a_400()
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
 
         var answer = await node.PostAsync(
@@ -82,7 +82,7 @@ public sealed class AppendInputTests
     [Fact]
     public async Task Invalid_utf8_and_a_raw_nul_are_a_400()
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
         var body = Encoding.UTF8.GetBytes("""{"user":"u","events":[{"data":{"x":"?"}}]}""");
         foreach (var bad in (byte[])[0xff, 0x00])
@@ -95,7 +95,7 @@ public sealed class AppendInputTests
     [Fact]
     public async Task Too_many_events_are_a_400()
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
         var events = Enumerable.Range(1, 1001).Select(i => (JsonNode)Bodies.Event(sequence: i)).ToArray();
 
@@ -108,7 +108,7 @@ public sealed class AppendInputTests
     [Fact]
     public async Task An_event_over_the_limit_is_a_413_with_its_size_and_the_limit()
     {
-        await using var node = await TestNode.StartAsync();
+        var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
         var large = Bodies.Event(sequence: 2, data: new { text = new string('x', 256 * 1024) });
 
