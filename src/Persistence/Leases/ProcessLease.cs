@@ -115,21 +115,23 @@ public sealed partial class ProcessLease : BackgroundService
 
         var rows = await context.Processes.AsNoTracking()
             .Select(row => new ObservedLease<Guid>(row.Id, row.Counter, _length)).ToListAsync(cancellationToken);
+        var now = _time.GetTimestamp();
+        var expired = _observer.Observe(rows).Where(id => id != _identity.Id).ToFrozenSet();
+        _expired = expired;
         _known = rows.Select(row => row.Key).ToFrozenSet();
-        _expired = _observer.Observe(rows).Where(id => id != _identity.Id).ToFrozenSet();
-        await ForgetAsync(context, cancellationToken);
+        await ForgetAsync(context, expired, now, cancellationToken);
     }
 
     /// <summary>Deletes the rows of processes that are long gone.</summary>
-    private async Task ForgetAsync(PipelineContext context, CancellationToken cancellationToken)
+    private async Task ForgetAsync(
+        PipelineContext context, FrozenSet<Guid> expired, long now, CancellationToken cancellationToken)
     {
-        var now = _time.GetTimestamp();
-        foreach (var id in _expiredSince.Keys.Where(id => !_expired.Contains(id)).ToList())
+        foreach (var id in _expiredSince.Keys.Where(id => !expired.Contains(id)).ToList())
         {
             _expiredSince.Remove(id);
         }
 
-        foreach (var id in _expired)
+        foreach (var id in expired)
         {
             _expiredSince.TryAdd(id, now);
         }
