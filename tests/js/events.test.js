@@ -140,7 +140,7 @@ test('4401 asks for a new token at once, and with patience when that is refused 
   assert.deepEqual(FakeSocket.last.protocols, ['agent-events.v1', 'bearer.token-3']);
 });
 
-for (const [code, reason] of [[4403, 'refused'], [4404, 'refused'], [4409, 'replaced']]) {
+for (const [code, reason] of [[4403, 'refused'], [4404, 'refused'], [4409, 'replaced'], [1007, 'defect']]) {
   test(`${code} ends it: ${reason}`, async () => {
     await connect();
     FakeSocket.last.closeWith(code);
@@ -242,6 +242,7 @@ test('a frame continues a cursor when it begins after it, holds it, or there is 
 });
 
 test('every close code but those of PROTOCOL.md means reconnect', () => {
-  assert.deepEqual([1000, 1001, 1006, 1012, 1013, 4401, 4403, 4404, 4409].map(afterClose),
-    ['retry', 'retry', 'retry', 'retry', 'retry', 'token', 'stop', 'stop', 'stop']);
+  assert.deepEqual([1000, 1001, 1005, 1006, 1011, 1012, 1013].map(afterClose), Array(7).fill('retry'));
+  assert.deepEqual([4401, 4403, 4404, 4409, 1007, 1008, 1009].map(afterClose),
+    ['token', 'refused', 'refused', 'replaced', 'defect', 'defect', 'defect']);
 });

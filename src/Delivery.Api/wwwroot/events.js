@@ -7,7 +7,7 @@ const connectTimeout = 10_000;
 /**
  * Reads the user's events over a WebSocket from the oldest kept one on, for ever: each once and in order, whatever
  * happens to the connection. `onState` gets `{phase, degraded, reason}` with phase `connecting`, `catching-up`, `live`,
- * `offline` or `stopped`; `reason` says why it stopped: `token`, `replaced` or `refused`.
+ * `offline` or `stopped`; `reason` says why it stopped: `token` or one of protocol.js.
  */
 export class EventConnection {
   #url; #session; #on; #WebSocket; #random;
@@ -192,15 +192,13 @@ export class EventConnection {
   }
 
   #closed(code, token) {
-    switch (afterClose(code)) {
-      case 'stop':
-        this.#giveUp(code === 4409 ? 'replaced' : 'refused');
-        break;
-      case 'token':
-        this.#renewToken(token);
-        break;
-      default:
-        this.#retry();
+    const next = afterClose(code);
+    if (next === 'retry') {
+      this.#retry();
+    } else if (next === 'token') {
+      this.#renewToken(token);
+    } else {
+      this.#giveUp(next);
     }
   }
 

@@ -1,9 +1,14 @@
 /** The rules of the wire that need no connection to be stated. */
 
-/** What a close code asks of the reader (PROTOCOL.md, "Close codes"); every other code means: reconnect. */
-const closePolicy = new Map([[4401, 'token'], [4403, 'stop'], [4404, 'stop'], [4409, 'stop']]);
+/** What each close code asks of the reader (PROTOCOL.md, section 8); any other one: reconnect. */
+const closePolicy = new Map([
+  [4401, 'token'],
+  [4403, 'refused'], [4404, 'refused'],
+  [4409, 'replaced'],
+  [1007, 'defect'], [1008, 'defect'], [1009, 'defect'],
+]);
 
-/** @returns {'retry'|'token'|'stop'} */
+/** @returns {'retry'|'token'|'refused'|'replaced'|'defect'} reconnect, get a new token, or the reason to give up */
 export const afterClose = code => closePolicy.get(code) ?? 'retry';
 
 /**

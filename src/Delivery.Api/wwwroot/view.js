@@ -38,6 +38,7 @@ export function showNotice(reason) {
     'token-refused': 'The token was refused: it has expired, or is not for this server.',
     replaced: 'This page was opened in another place and goes on there.',
     refused: 'The server refuses this connection.',
+    defect: 'The server does not understand this page. Reload it; it may be older than the server.',
   };
   const needsToken = reason === 'token' || reason === 'token-refused';
   find('notice').hidden = reason === null;

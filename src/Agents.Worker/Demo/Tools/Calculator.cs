@@ -45,7 +45,7 @@ internal ref struct Calculator
     private decimal Sum()
     {
         var value = Product();
-        while (Peek() is '+' or '-')
+        while (Peek() is '+' or '-' or '−')
         {
             var add = Take() == '+';
             var right = Product();
@@ -159,7 +159,7 @@ internal ref struct Calculator
 
         if (Math.Abs(exponent) > MaxExponent)
         {
-            throw new ToolFailedException($"the exponent {Format(exponent)} at position {at + 2} is beyond {MaxExponent}");
+            throw new ToolFailedException($"the exponent {Format(exponent)} after '^' at position {at + 1} is beyond {MaxExponent}");
         }
 
         if (exponent >= 0)
