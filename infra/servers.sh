@@ -77,7 +77,7 @@ hand_over() { # PATH…
 save_settings() {
   {
     printf '%s=%q\n' KIND "$KIND" PORT "$PORT" USERNAME "$USERNAME" PASSWORD "$PASSWORD"
-    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}"
+    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}" MANAGEMENT_PORT "$MANAGEMENT_PORT"
   } >"$DIR/server.env"
   chmod 600 "$DIR/server.env"
 }
