@@ -5,6 +5,12 @@ public sealed class BusOptions
 {
     public const string Section = "Bus";
 
+    internal const string RabbitMq = "rabbitmq";
+    internal const string Memory = "memory";
+    internal const string TypedNone = "none";
+    internal const string TypedLifecycle = "lifecycle";
+    internal const string TypedAll = "all";
+
     /// <summary><c>rabbitmq</c> (default) or <c>memory</c> (one process, the quick start).</summary>
     public string Transport { get; set; } = "rabbitmq";
 
@@ -35,6 +41,6 @@ public sealed class BusOptions
     /// <summary>Time between looks into the outbox for rows nobody holds, 50 ms to 10 s. Default 250 ms.</summary>
     public TimeSpan Sweep { get; set; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Most bytes a node's queue keeps; beyond, the oldest pages are dropped and read from the log. Default 64 MB.</summary>
+    /// <summary>Most bytes a node's queue keeps; beyond, the oldest pages are dropped and read from the log. 1 MB to 1 TB. Default 64 MB.</summary>
     public long NodeQueueBytes { get; set; } = 64L * 1024 * 1024;
 }

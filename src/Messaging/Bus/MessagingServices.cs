@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
-using Pipeline.Contracts;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace Pipeline.Messaging;
 
@@ -7,56 +8,63 @@ public static class MessagingServices
 {
     /// <summary>
     /// Adds this process's relay (every process that appends has one), and what <paramref name="configure"/> asks for;
-    /// options from section <c>Bus</c>. On RabbitMQ two connections: publish and consume.
+    /// options from section <c>Bus</c>. On RabbitMQ two connections: publish and consume. Needs
+    /// <see cref="Persistence.PersistenceServices"/>. Hosted services that append and shall be relayed to the end belong behind it:
+    /// they stop first.
     /// </summary>
     /// <param name="name">Name of the host in the RabbitMQ UI, for example <c>agents-worker</c>.</param>
     public static IServiceCollection AddPipelineBus(
-        this IServiceCollection services, string name, Action<PipelineBusBuilder> configure) => throw new NotImplementedException();
+        this IServiceCollection services, string name, Action<PipelineBusBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(configure);
+
+        services.AddOptions<BusOptions>().BindConfiguration(BusOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<BusOptions>, BusOptionsValidator>();
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(new BusName(name));
+        services.AddSingleton<MessagingMetrics>();
+        services.AddSingleton<BusHealth>();
+        services.AddSingleton<BusConnections>();
+        services.AddSingleton<BusPublisher>();
+        services.AddSingleton<ConfirmedPublisher>();
+        services.AddSingleton<PageStream>();
+        services.AddSingleton<TypedEvents>();
+        services.AddSingleton<OutboxCleaner>();
+
+        // Stopped in reverse: the relay drains while the connections still stand.
+        services.AddHostedService(provider => provider.GetRequiredService<BusConnections>());
+        configure(new PipelineBusBuilder(services));
+        services.AddHostedService<ConsumeWatch>();
+        services.AddHostedService<Relay>();
+        services.AddHostedService<Sweeper>();
+        return services;
+    }
 }
 
 /// <summary>What a host takes from the bus.</summary>
 public sealed class PipelineBusBuilder
 {
+    private readonly IServiceCollection _services;
+
+    internal PipelineBusBuilder(IServiceCollection services) => _services = services;
+
     /// <summary>Gives every page to the singleton <typeparamref name="T"/> through this process's own queue.</summary>
-    public PipelineBusBuilder SubscribePages<T>() where T : class, IPageSubscriber => throw new NotImplementedException();
+    public PipelineBusBuilder SubscribePages<T>()
+        where T : class, IPageSubscriber => Consume<PageEndpoint, T>();
 
     /// <summary>Gives commands to the singleton <typeparamref name="T"/>.</summary>
-    public PipelineBusBuilder HandleRunCommands<T>() where T : class, IRunCommandHandler => throw new NotImplementedException();
-}
+    public PipelineBusBuilder HandleRunCommands<T>()
+        where T : class, IRunCommandHandler => Consume<StartRunEndpoint, T>().Consume<CancelRunEndpoint, T>();
 
-/// <summary>Takes pages in, in the order of arrival, one at a time. Must not block for long and must not throw.</summary>
-public interface IPageSubscriber
-{
-    void OnPage(BusPage page);
-
-    /// <summary>
-    /// This process's queue was declared and bound (again): whatever was published before may have been missed. Called
-    /// before the first page, after a reconnect, and when a message was unreadable.
-    /// </summary>
-    void OnRebound();
-}
-
-/// <summary>Takes commands in.</summary>
-public interface IRunCommandHandler
-{
-    /// <summary>Returns when the run's claim is committed, or at once when this worker is full or the run is not to be had.</summary>
-    Task StartAsync(StartRun command, CancellationToken cancellationToken);
-
-    void Cancel(CancelRun command);
-}
-
-/// <summary>What this process knows of the bus. Thread-safe.</summary>
-public sealed class BusHealth
-{
-    /// <summary>The consuming connection is up and the queue is bound; true where the host consumes nothing.</summary>
-    public bool CanConsume => throw new NotImplementedException();
-
-    /// <summary>The last publish was confirmed, or none was tried since the publishing connection came up.</summary>
-    public bool CanPublish => throw new NotImplementedException();
-
-    /// <summary>When the broker last confirmed a publish; null for never.</summary>
-    public DateTimeOffset? LastConfirm => throw new NotImplementedException();
-
-    /// <summary>Raised when one of the above booleans changed.</summary>
-    public event Action? Changed { add => throw new NotImplementedException(); remove => throw new NotImplementedException(); }
+    private PipelineBusBuilder Consume<TEndpoint, T>()
+        where TEndpoint : ConsumeEndpoint
+        where T : class
+    {
+        _services.AddSingleton<ConsumeEndpoint>(
+            provider => ActivatorUtilities.CreateInstance<TEndpoint>(provider, provider.GetRequiredService<T>()));
+        return this;
+    }
 }

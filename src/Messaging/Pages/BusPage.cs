@@ -11,7 +11,7 @@ public sealed record BusPage
 
     /// <summary>Reads a message body as the bus delivered it (MassTransit's JSON envelope around the page).</summary>
     /// <exception cref="System.Text.Json.JsonException">It is no page; says what is wrong.</exception>
-    public static BusPage Read(ReadOnlyMemory<byte> body) => throw new NotImplementedException();
+    public static BusPage Read(ReadOnlyMemory<byte> body) => PageReader.Read(body);
 }
 
 /// <summary>One stream's part of a page.</summary>

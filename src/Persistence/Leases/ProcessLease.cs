@@ -1,18 +1,159 @@
+using System.Collections.Frozen;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Pipeline.Persistence;
 
-/// <summary>Which process this is: owner of its outbox rows, relay of its pages, worker of its runs.</summary>
-public sealed record ProcessIdentity(Guid Id, string Host, string Role);
-
-/// <summary>Keeps this process's lease by beating in the <c>process</c> table, and watches the leases of the others.</summary>
-public sealed class ProcessLease : BackgroundService
+/// <summary>
+/// Keeps this process's lease by beating in the <c>process</c> table, and watches the leases of the others. While the
+/// database is away it tries again with every beat; it never stops the host.
+/// </summary>
+public sealed partial class ProcessLease : BackgroundService
 {
+    /// <summary>How long an expired process without outbox rows stays in the table, for operators to see.</summary>
+    private static readonly TimeSpan KeepExpired = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly PipelineDatabase _database;
+    private readonly ProcessIdentity _identity;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ProcessLease> _logger;
+    private readonly TimeSpan _length;
+    private readonly LeaseObserver<Guid> _observer;
+    private readonly Dictionary<Guid, long> _expiredSince = [];
+    private volatile IReadOnlyCollection<Guid> _expired = [];
+    private volatile IReadOnlyCollection<Guid> _known = [];
+
+    public ProcessLease(
+        PipelineDatabase database, ProcessIdentity identity, IOptions<PersistenceOptions> options, TimeProvider time,
+        ILogger<ProcessLease> logger)
+    {
+        _database = database;
+        _identity = identity;
+        _time = time;
+        _logger = logger;
+        _length = options.Value.ProcessLease;
+        _observer = new LeaseObserver<Guid>(time, maxGap: _length / 2);
+    }
+
     /// <summary>Processes whose lease has expired by this process's own observation.</summary>
-    public IReadOnlyCollection<Guid> Expired => throw new NotImplementedException();
+    public IReadOnlyCollection<Guid> Expired => _expired;
 
     /// <summary>Processes in the table, this one included, as last read.</summary>
-    public IReadOnlyCollection<Guid> Known => throw new NotImplementedException();
+    public IReadOnlyCollection<Guid> Known => _known;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => throw new NotImplementedException();
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bounded.CancelAfter(GoodbyeTimeout);
+        try
+        {
+            await using var context = _database.CreateContext();
+            await WithoutOutbox(context).Where(row => row.Id == _identity.Id).ExecuteDeleteAsync(bounded.Token);
+        }
+        catch (Exception exception)
+        {
+            LogGoodbyeFailed(_identity.Id, exception);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var failures = 0;
+        using var beat = new PeriodicTimer(_length / 4, _time);
+        do
+        {
+            try
+            {
+                await BeatAsync(stoppingToken);
+                if (failures > 0)
+                {
+                    LogBeatsAgain(_identity.Id, failures);
+                    failures = 0;
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                if (failures++ == 0)
+                {
+                    LogBeatFailed(_identity.Id, _length.TotalSeconds, exception);
+                }
+            }
+        }
+        while (await NextAsync(beat, stoppingToken));
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task BeatAsync(CancellationToken cancellationToken)
+    {
+        await using var context = _database.CreateContext();
+        var beaten = await context.Processes.Where(row => row.Id == _identity.Id)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Counter, row => row.Counter + 1), cancellationToken);
+        if (beaten == 0)
+        {
+            context.Processes.Add(new ProcessRow
+            {
+                Id = _identity.Id, Counter = 1, Host = _identity.Host, Role = _identity.Role, StartedAt = _time.GetUtcNow().UtcDateTime,
+            });
+            await context.SaveChangesAsync(cancellationToken);
+        }
+
+        var rows = await context.Processes.AsNoTracking()
+            .Select(row => new ObservedLease<Guid>(row.Id, row.Counter, _length)).ToListAsync(cancellationToken);
+        var now = _time.GetTimestamp();
+        var expired = _observer.Observe(rows).Where(id => id != _identity.Id).ToFrozenSet();
+        _expired = expired;
+        _known = rows.Select(row => row.Key).ToFrozenSet();
+        await ForgetAsync(context, expired, now, cancellationToken);
+    }
+
+    /// <summary>Deletes the rows of processes that are long gone.</summary>
+    private async Task ForgetAsync(
+        PipelineContext context, FrozenSet<Guid> expired, long now, CancellationToken cancellationToken)
+    {
+        foreach (var id in _expiredSince.Keys.Where(id => !expired.Contains(id)).ToList())
+        {
+            _expiredSince.Remove(id);
+        }
+
+        foreach (var id in expired)
+        {
+            _expiredSince.TryAdd(id, now);
+        }
+
+        var gone = _expiredSince.Where(entry => _time.GetElapsedTime(entry.Value, now) >= KeepExpired)
+            .Select(entry => entry.Key).ToArray();
+        if (gone.Length > 0)
+        {
+            await WithoutOutbox(context).Where(row => gone.Contains(row.Id)).ExecuteDeleteAsync(cancellationToken);
+        }
+    }
+
+    private static IQueryable<ProcessRow> WithoutOutbox(PipelineContext context) =>
+        context.Processes.Where(row => !context.Outbox.Any(owned => owned.Owner == row.Id));
+
+    [LoggerMessage(1300, LogLevel.Warning,
+        "Process {Process} cannot renew its lease; others take over its outbox after {Seconds} s. Trying on; check the database")]
+    private partial void LogBeatFailed(Guid process, double seconds, Exception exception);
+
+    [LoggerMessage(1301, LogLevel.Information, "Process {Process} renews its lease again after {Failures} failures")]
+    private partial void LogBeatsAgain(Guid process, int failures);
+
+    [LoggerMessage(1302, LogLevel.Information, "Process {Process} could not delete its lease when it stopped; it will expire")]
+    private partial void LogGoodbyeFailed(Guid process, Exception exception);
 }

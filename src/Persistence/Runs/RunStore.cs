@@ -1,85 +1,210 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
 using Pipeline.Contracts;
 
 namespace Pipeline.Persistence;
 
-/// <summary>Runs: every change happens under the stream's head lock, together with the events that tell of it.</summary>
-public sealed class RunStore
+/// <summary>
+/// Runs as a person sees them: requested, looked at, cancelled. Every change happens under the stream's head lock,
+/// together with the events that tell of it. Every method throws <see cref="DbException"/> or
+/// <see cref="TimeoutException"/> while the database is away or the head stays locked; a call may then be repeated.
+/// </summary>
+public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, TimeProvider time)
 {
+    /// <summary>The agent of a request that names none.</summary>
+    public const string DefaultAgent = "demo";
+
+    private const int Tries = 3;
+    private const int CleanEvery = 64;
+    private int _created;
+
     /// <summary>
     /// Creates a queued run, its <c>run_requested</c> event (sequence 1) and the <see cref="StartRun"/> command in one
     /// transaction. The same key with the same body returns the first answer.
     /// </summary>
     /// <exception cref="IdempotencyConflictException">The key was used with another body.</exception>
     /// <exception cref="InvalidEventException">A field is wrong or too large.</exception>
-    public Task<RunCreated> CreateAsync(NewRun run, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<RunCreated> CreateAsync(NewRun run, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        run = run with { Agent = run.Agent ?? DefaultAgent };
+        ThrowIfInvalidId(run.Agent, "agent");
+        if (run.IdempotencyKey is { } key)
+        {
+            ThrowIfInvalidId(key, "Idempotency-Key");
+        }
+
+        var requested = Requested(run);
+        var hash = Idempotency.Hash(run);
+        if (Interlocked.Increment(ref _created) % CleanEvery == 1)
+        {
+            await using var context = database.CreateContext();
+            await Idempotency.CleanAsync(context, Now, cancellationToken);
+        }
+
+        return await SettleAsync(isRetry => CreateOnceAsync(run, requested, hash, isRetry, cancellationToken));
+    }
 
     /// <summary>The run, or null.</summary>
-    public Task<AgentRun?> GetAsync(StreamKey stream, string run, CancellationToken cancellationToken) => throw new NotImplementedException();
-
-    /// <summary>The user's threads, most recently requested first, at most <paramref name="limit"/>.</summary>
-    public Task<IReadOnlyList<ThreadSummary>> ListThreadsAsync(StreamKey stream, int limit, CancellationToken cancellationToken) => throw new NotImplementedException();
-
-    /// <summary>
-    /// Asks to cancel: a queued run ends at once with <c>agent_cancelled</c>; a running one is marked and its worker is
-    /// told; an ended one stays as it is. Null: no such run.
-    /// </summary>
-    public Task<AgentRun?> RequestCancelAsync(StreamKey stream, string run, CancellationToken cancellationToken) => throw new NotImplementedException();
-
-    /// <summary>
-    /// Claims a queued run for this process: attempt + 1, running, lease. Null: not queued (any more), or its head is
-    /// locked by someone (then a scan finds it again).
-    /// </summary>
-    public Task<ClaimedRun?> ClaimAsync(StreamKey stream, string run, TimeSpan lease, CancellationToken cancellationToken) => throw new NotImplementedException();
-
-    /// <summary>Queued runs, oldest request first.</summary>
-    public Task<IReadOnlyList<RunKey>> FindQueuedAsync(int limit, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<AgentRun?> GetAsync(StreamKey stream, string run, CancellationToken cancellationToken)
+    {
+        await using var context = database.CreateContext();
+        return await context.Runs.Where(row => row.Stream == stream.Value && row.Run == run)
+            .Select(row => new AgentRun(
+                new RunKey(stream, row.Run), row.Thread, row.Agent, row.Status, row.Attempt,
+                row.RequestedAt, row.StartedAt, row.EndedAt))
+            .SingleOrDefaultAsync(cancellationToken);
+    }
 
     /// <summary>
-    /// Renews the leases of runs that this process executes and returns, for each that is still its own at that
-    /// attempt, whether cancellation was requested. A run that is not in the answer was lost.
+    /// The user's threads, most recently requested first, at most <paramref name="limit"/>, each with its last
+    /// requested run.
     /// </summary>
-    public Task<IReadOnlyDictionary<RunKey, bool>> RenewAsync(
-        IReadOnlyCollection<(RunKey Key, int Attempt)> runs, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<IReadOnlyList<ThreadSummary>> ListThreadsAsync(StreamKey stream, int limit, CancellationToken cancellationToken)
+    {
+        await using var context = database.CreateContext();
+        var threads = await context.Runs.Where(row => row.Stream == stream.Value)
+            .GroupBy(row => row.Thread)
+            .Select(runs => new { Thread = runs.Key, Runs = runs.Count(), Requested = runs.Max(row => row.RequestedAt) })
+            .OrderByDescending(thread => thread.Requested).ThenBy(thread => thread.Thread)
+            .Take(limit).ToListAsync(cancellationToken);
 
-    /// <summary>Every running run that has a lease, with its counter.</summary>
-    public Task<IReadOnlyList<RunLease>> ReadLeasesAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+        var names = threads.Select(thread => thread.Thread).ToArray();
+        var last = await context.Runs.AsNoTracking()
+            .Where(row => row.Stream == stream.Value && names.Contains(row.Thread))
+            .GroupBy(row => row.Thread)
+            .Select(runs => runs.OrderByDescending(row => row.RequestedAt).ThenByDescending(row => row.Run).First())
+            .ToDictionaryAsync(row => row.Thread, cancellationToken);
+        return [.. threads.Where(thread => last.ContainsKey(thread.Thread)).Select(thread => Summary(thread.Runs, last[thread.Thread]))];
+    }
 
-    /// <summary>Takes over a run whose lease was seen expired: as a claim, if attempt and counter are still the same.</summary>
-    public Task<ClaimedRun?> TakeOverAsync(RunLease expired, TimeSpan lease, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <summary>
+    /// Asks to cancel: a run without a worker ends at once with <c>agent_cancelled</c>; one that a worker executes is
+    /// marked and its worker is told; an ended one stays as it is. Null: no such run.
+    /// </summary>
+    public async Task<AgentRun?> RequestCancelAsync(StreamKey stream, string run, CancellationToken cancellationToken)
+    {
+        var found = await GetAsync(stream, run, cancellationToken);
+        if (found is null || found.Status >= RunStatus.Completed)
+        {
+            return found;
+        }
 
-    /// <summary>Ends a run whose lease was seen expired with <c>agent_failed</c>, if attempt and counter are still the same.</summary>
-    public Task<bool> EndLostAsync(RunLease expired, string reason, string error, CancellationToken cancellationToken) => throw new NotImplementedException();
+        await SettleAsync(_ => CancelOnceAsync(found, cancellationToken));
+        return await GetAsync(stream, run, cancellationToken);
+    }
 
-    /// <summary>Gives a claimed run back to the queue (the worker stops, the agent can resume).</summary>
-    public Task<bool> ReleaseAsync(RunKey run, int attempt, CancellationToken cancellationToken) => throw new NotImplementedException();
-}
+    private DateTime Now => time.GetUtcNow().UtcDateTime;
 
-public readonly record struct RunKey(StreamKey Stream, string Run);
+    private static void ThrowIfInvalidId(string value, string field)
+    {
+        if (Limits.DescribeInvalidId(value) is { } problem)
+        {
+            throw new InvalidEventException(field, problem);
+        }
+    }
 
-/// <param name="IdempotencyKey">1–128 bytes, or null: the request may not be repeated.</param>
-/// <param name="Agent">Name of the agent, or null for the default (<c>demo</c>).</param>
-public sealed record NewRun(
-    StreamKey Stream, string Thread, string Input, string? Agent, string? IdempotencyKey);
+    /// <summary>
+    /// Repeats what failed in the database, for the connection may have broken before, in or after the commit: under the
+    /// head lock the next try sees what became of the last one.
+    /// </summary>
+    private static async Task<T> SettleAsync<T>(Func<bool, Task<T>> tryOnce)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await tryOnce(tries > 1);
+            }
+            catch (DbException exception) when (exception.IsTransient && tries < Tries)
+            {
+            }
+        }
+    }
 
-/// <param name="Cursor">From before the run's first event.</param>
-public sealed record RunCreated(string Run, string Thread, RunStatus Status, Cursor Cursor);
+    private NewEvent Requested(NewRun run)
+    {
+        var (tenant, user) = run.Stream.Split();
+        return encoder.Encode(new RunRequested
+        {
+            Tenant = tenant, User = user, Thread = run.Thread, Run = $"r-{Guid.CreateVersion7():N}", Sequence = 1,
+            Input = run.Input, Agent = run.Agent!,
+        });
+    }
 
-public sealed record AgentRun(
-    RunKey Key, string Thread, string Agent, RunStatus Status, int Attempt, DateTime RequestedAt,
-    DateTime? StartedAt, DateTime? EndedAt);
+    private async Task<RunCreated> CreateOnceAsync(
+        NewRun run, NewEvent requested, byte[] hash, bool isRetry, CancellationToken cancellationToken)
+    {
+        await using var locked = await database.LockStreamAsync(run.Stream, cancellationToken);
+        var context = locked.Context;
+        if (await Idempotency.FindAsync(context, run, hash, Now, cancellationToken) is { } earlier)
+        {
+            return earlier;
+        }
 
-/// <param name="Attempt">The fencing token for everything this executor appends.</param>
-/// <param name="LastSequence">The run's last event so far.</param>
-public sealed record ClaimedRun(
-    RunKey Key, string Thread, string Agent, string Input, int Attempt, long LastSequence, bool CancelRequested);
+        if (isRetry && await FindAsync(locked, requested, cancellationToken) is { } committed)
+        {
+            return committed;
+        }
 
-public sealed record RunLease(RunKey Key, string Agent, int Attempt, long Counter, TimeSpan Length, Guid? Worker);
+        var answer = Answer(locked, requested, locked.Head.Head);
+        context.Runs.Add(NewRow(run, requested.Run));
+        await Idempotency.StoreAsync(context, run, hash, answer, Now, cancellationToken);
+        await context.SaveChangesAsync(cancellationToken);
+        await locked.AppendAsync([requested], cancellationToken);
+        var (tenant, user) = run.Stream.Split();
+        locked.AddCommand(new StartRun { Tenant = tenant, User = user, Run = requested.Run });
+        await locked.CommitAsync(cancellationToken);
+        return answer;
+    }
 
-public sealed record ThreadSummary(string Thread, int Runs, string LastRun, RunStatus Status, DateTime UpdatedAt);
+    /// <summary>The answer of a try whose commit came through though its reply did not.</summary>
+    private static async Task<RunCreated?> FindAsync(LockedStream locked, NewEvent requested, CancellationToken cancellationToken)
+    {
+        var position = await locked.Context.Events
+            .Where(row => row.Stream == requested.Stream.Value && row.EventId == requested.Id)
+            .Select(row => (long?)row.Position).SingleOrDefaultAsync(cancellationToken);
+        return position is { } first ? Answer(locked, requested, first - 1) : null;
+    }
 
-/// <summary>The idempotency key was used before with another body.</summary>
-public sealed class IdempotencyConflictException(string key)
-    : Exception($"Idempotency-Key '{key}' was used with another request; use a new key for a new request")
-{
-    public string Key { get; } = key;
+    private static RunCreated Answer(LockedStream locked, NewEvent requested, long before) =>
+        new(requested.Run, requested.Thread, RunStatus.Queued, new Cursor(
+            Epoch.Of(locked.Head.Generation, requested.Stream, locked.Head.Incarnation), before));
+
+    private AgentRunRow NewRow(NewRun run, string id) => new()
+    {
+        Stream = run.Stream.Value, Run = id, Thread = run.Thread, Agent = run.Agent!, Input = run.Input,
+        Status = RunStatus.Queued, RequestedAt = Now,
+    };
+
+    private async Task<bool> CancelOnceAsync(AgentRun found, CancellationToken cancellationToken)
+    {
+        var key = found.Key;
+        var (tenant, user) = key.Stream.Split();
+        await using var locked = await database.LockStreamAsync(key.Stream, cancellationToken);
+        var row = await locked.Context.Runs
+            .SingleOrDefaultAsync(row => row.Stream == key.Stream.Value && row.Run == key.Run, cancellationToken);
+        if (row is null || row.Status >= RunStatus.Completed || (row.Worker is not null && row.CancelRequested))
+        {
+            return false;
+        }
+
+        if (row.Worker is null)
+        {
+            await locked.AppendAsync(
+                [encoder.Encode(new AgentCancelled { Tenant = tenant, User = user, Thread = row.Thread, Run = key.Run, Attempt = row.Attempt })],
+                cancellationToken);
+        }
+        else
+        {
+            row.CancelRequested = true;
+            locked.AddCommand(new CancelRun { Tenant = tenant, User = user, Run = key.Run });
+        }
+
+        await locked.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    private static ThreadSummary Summary(int runs, AgentRunRow last) =>
+        new(last.Thread, runs, last.Run, last.Status, last.EndedAt ?? last.StartedAt ?? last.RequestedAt);
 }

@@ -8,12 +8,14 @@ internal sealed class LocalServer : IServerHost
     private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "servers.sh");
 
     private readonly string kind;
+    private readonly string[] options;
     private readonly string folder;
     private readonly Process guard;
 
-    private LocalServer(string kind, string folder, Process guard)
+    private LocalServer(string kind, string[] options, string folder, Process guard)
     {
         this.kind = kind;
+        this.options = options;
         this.folder = folder;
         this.guard = guard;
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
@@ -28,10 +30,11 @@ internal sealed class LocalServer : IServerHost
 
     /// <summary>Starts a server.</summary>
     /// <param name="kind"><c>postgres</c> or <c>rabbitmq</c>.</param>
-    public static async Task<LocalServer> StartNewAsync(string kind)
+    /// <param name="options">Options of the script's <c>start</c>.</param>
+    public static async Task<LocalServer> StartNewAsync(string kind, params string[] options)
     {
         var folder = Directory.CreateTempSubdirectory($"pipeline-{kind}-").FullName;
-        var server = new LocalServer(kind, folder, StartGuard(folder));
+        var server = new LocalServer(kind, options, folder, StartGuard(folder));
         try
         {
             await server.StartAsync();
@@ -46,7 +49,7 @@ internal sealed class LocalServer : IServerHost
 
     public async Task StartAsync()
     {
-        var printed = await Command.RunAsync("bash", [Script, "start", kind, folder]);
+        var printed = await Command.RunAsync("bash", [Script, "start", kind, folder, .. options]);
         Settings = printed.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split('=', 2))
             .ToDictionary(pair => pair[0], pair => pair[1]);

@@ -21,6 +21,9 @@ public sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresServer> StartPrivateAsync() =>
         ContainerServer.EngineAnswers ? await StartContainerAsync() : await StartLocalAsync();
 
+    /// <summary>Starts a private server from local binaries that syncs every commit to disk, as benchmarks need it.</summary>
+    public static Task<PostgresServer> StartDurableAsync() => StartLocalAsync("--durable");
+
     /// <summary>Creates an empty database and returns its connection string.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
@@ -49,9 +52,9 @@ public sealed class PostgresServer : IAsyncDisposable
             : new PostgresServer(new GivenServer(Variable), given);
     }
 
-    private static async Task<PostgresServer> StartLocalAsync()
+    private static async Task<PostgresServer> StartLocalAsync(params string[] options)
     {
-        var server = await LocalServer.StartNewAsync("postgres");
+        var server = await LocalServer.StartNewAsync("postgres", options);
         return new PostgresServer(server, ConnectionString(server.Host, server.Port, server.Username, server.Password));
     }
 

@@ -1,0 +1,64 @@
+namespace Pipeline.Messaging;
+
+/// <summary>What this process knows of the bus. Thread-safe.</summary>
+public sealed class BusHealth(TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<object> _deaf = [];
+    private bool _canPublish = true;
+    private bool _canConsume = true;
+    private long _lastConfirm;
+
+    /// <summary>The consuming connection is up and the queue is bound; true where the host consumes nothing.</summary>
+    public bool CanConsume => Volatile.Read(ref _canConsume);
+
+    /// <summary>The last publish was confirmed, or none was tried since the publishing connection came up.</summary>
+    public bool CanPublish => Volatile.Read(ref _canPublish);
+
+    /// <summary>When the broker last confirmed a publish; null for never.</summary>
+    public DateTimeOffset? LastConfirm =>
+        Interlocked.Read(ref _lastConfirm) is var ticks and not 0 ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
+
+    /// <summary>Raised when one of the above booleans changed.</summary>
+    public event Action? Changed;
+
+    /// <summary>Returns whether this ended a time without confirms.</summary>
+    internal bool Confirmed()
+    {
+        Interlocked.Exchange(ref _lastConfirm, time.GetUtcNow().UtcTicks);
+        return Set(ref _canPublish, true);
+    }
+
+    /// <summary>Returns whether this began a time without confirms.</summary>
+    internal bool PublishFailed() => Set(ref _canPublish, false);
+
+    /// <summary>Notes whether one of the process's queues is consumed. Returns whether that is news about it.</summary>
+    internal bool Consumes(object endpoint, bool ready)
+    {
+        bool news, canConsume;
+        lock (_lock)
+        {
+            news = ready ? _deaf.Remove(endpoint) : _deaf.Add(endpoint);
+            canConsume = _deaf.Count == 0;
+        }
+
+        Set(ref _canConsume, canConsume);
+        return news;
+    }
+
+    private bool Set(ref bool field, bool value)
+    {
+        lock (_lock)
+        {
+            if (field == value)
+            {
+                return false;
+            }
+
+            field = value;
+        }
+
+        Changed?.Invoke();
+        return true;
+    }
+}

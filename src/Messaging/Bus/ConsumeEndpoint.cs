@@ -1,0 +1,132 @@
+using MassTransit;
+
+namespace Pipeline.Messaging;
+
+/// <summary>
+/// One queue of this process and what consumes it. Reconnecting is MassTransit's; <see cref="ConsumeWatch"/> connects
+/// anew, under a fresh name where the queue is the process's own, what MassTransit gave up or never noticed.
+/// </summary>
+internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth health, TimeProvider time)
+{
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
+
+    private Link? _link;
+    private int _connects;
+    private long _since;
+
+    /// <summary>The queue's name as connected last.</summary>
+    public string Queue { get; private set; } = "";
+
+    public bool IsReady => Volatile.Read(ref _link) is { IsReady: true };
+
+    /// <summary>How long the endpoint has been ready, or has not.</summary>
+    protected TimeSpan InState => time.GetElapsedTime(Volatile.Read(ref _since));
+
+    /// <summary>Whether the endpoint should work by now and does not.</summary>
+    public virtual bool IsStuck => !IsReady && InState > ConsumeWatch.Patience;
+
+    public void Connect()
+    {
+        Queue = NameQueue(++_connects);
+        var link = new Link(this);
+        Enter(link);
+        link.Handle = connections.Consume.ConnectReceiveEndpoint(Queue, endpoint =>
+        {
+            endpoint.ConnectReceiveEndpointObserver(link);
+            Configure(endpoint);
+        });
+    }
+
+    public async Task DisconnectAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _link, null) is not { Handle: { } handle })
+        {
+            return;
+        }
+
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(StopTimeout);
+        try
+        {
+            await handle.StopAsync(bound.Token).WaitAsync(bound.Token);
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // What does not stop in time is left to its connection; its observer is no longer listened to.
+        }
+    }
+
+    /// <param name="connect">1 for the first time, then rising.</param>
+    protected abstract string NameQueue(int connect);
+
+    protected abstract void Configure(IReceiveEndpointConfigurator endpoint);
+
+    /// <summary>The queue is declared, bound and consumed (again).</summary>
+    protected virtual void OnReady() { }
+
+    /// <summary>The queue is no longer consumed.</summary>
+    protected virtual void OnLost() { }
+
+    private void Enter(Link link)
+    {
+        Volatile.Write(ref _since, time.GetTimestamp());
+        Volatile.Write(ref _link, link);
+        health.Consumes(this, ready: false);
+    }
+
+    private void Report(Link link, bool ready)
+    {
+        if (Volatile.Read(ref _link) != link || link.IsReady == ready)
+        {
+            return;
+        }
+
+        link.IsReady = ready;
+        Volatile.Write(ref _since, time.GetTimestamp());
+        if (ready)
+        {
+            OnReady();
+        }
+        else
+        {
+            OnLost();
+        }
+
+        health.Consumes(this, ready);
+    }
+
+    private sealed class Link(ConsumeEndpoint owner) : IReceiveEndpointObserver
+    {
+        private volatile bool _isReady;
+
+        public HostReceiveEndpointHandle? Handle { get; set; }
+
+        public bool IsReady
+        {
+            get => _isReady;
+            set => _isReady = value;
+        }
+
+        public Task Ready(ReceiveEndpointReady ready)
+        {
+            if (ready.IsStarted)
+            {
+                owner.Report(this, ready: true);
+            }
+
+            return Task.CompletedTask;
+        }
+
+        public Task Stopping(ReceiveEndpointStopping stopping) => Lost();
+
+        public Task Completed(ReceiveEndpointCompleted completed) => Lost();
+
+        public Task Faulted(ReceiveEndpointFaulted faulted) => Lost();
+
+        private Task Lost()
+        {
+            owner.Report(this, ready: false);
+            return Task.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using Pipeline.Testing;
+
+namespace Pipeline.EndToEnd.Tests;
+
+/// <summary>Invariants I1–I6 of a healthy cluster: two workers, two nodes, fifty users with four clients each.</summary>
+public sealed class EveryScreenTests(ITestOutputHelper output)
+{
+    private const int Users = 50;
+    private const int RunsPerUser = 2;
+    private const int AppendsPerUser = 40;
+
+    [Fact]
+    public async Task Every_screen_of_a_user_shows_all_of_its_events_once_and_in_order_and_nobody_elses()
+    {
+        await using var cluster = await PipelineCluster.StartAsync(nodes: 2, workers: 2);
+        var nodes = cluster.Nodes.Select(node => node.Url).ToList();
+        using var stop = new CancellationTokenSource();
+        var users = await Task.WhenAll(Enumerable.Range(0, Users).Select(async n =>
+            (Name: $"user-{n}", Token: await cluster.TokenAsync($"user-{n}"))));
+        var histories = new List<History>();
+        var readers = new List<Task>();
+        foreach (var (n, (name, token)) in users.Index())
+        {
+            var own = new[] { "websocket", "sse", "long-poll", "dropping" }.Select(kind => new History(name, $"{name}/{kind}")).ToList();
+            histories.AddRange(own);
+            readers.Add(Readers.WebSocketAsync(() => nodes[n % 2], token, own[0], stop.Token));
+            readers.Add(Readers.SseAsync(() => nodes[(n + 1) % 2], token, own[1], stop.Token));
+            readers.Add(Readers.LongPollAsync(() => nodes[n % 2], token, own[2], stop.Token));
+            readers.Add(Readers.DroppingAsync(nodes, token, own[3], TimeSpan.FromSeconds(1), stop.Token));
+        }
+
+        await Task.WhenAll(users.Select((user, n) => WorkAsync(cluster, n, user.Name, user.Token)));
+        await Eventually.HoldsAsync(
+            "every run has ended",
+            async () => await cluster.ScalarAsync<long>("select count(*) from pipeline.agent_run where status < 2") == 0,
+            TimeSpan.FromSeconds(120));
+
+        var committed = new Dictionary<string, IReadOnlyList<CommittedBody>>();
+        foreach (var (name, _) in users)
+        {
+            committed[name] = await cluster.CommittedAsync(name);
+        }
+
+        await Eventually.HoldsAsync(
+            "every client is at its user's head", () => histories.TrueForAll(h => h.Position >= committed[h.User].Count));
+        await stop.CancelAsync();
+        await Task.WhenAll(readers);
+
+        var events = committed.Values.Sum(bodies => bodies.Count);
+        output.WriteLine($"{events} events committed, {histories.Sum(h => h.Events.Count)} received, "
+            + $"{histories.Sum(h => h.Resumes)} resumes");
+        Assert.True(events > 3_000, $"only {events} events: this proves little");
+        Assert.Empty(histories.SelectMany(h => h.Check(committed[h.User])));
+        Assert.Equal(0L, await cluster.ScalarAsync<long>(
+            "select count(*) from pipeline.agent_run r where 1 <> (select count(*) from pipeline.event_log e"
+            + " where e.stream = r.stream and e.run = r.run and e.type in ('agent_completed', 'agent_failed', 'agent_cancelled'))"));
+    }
+
+    /// <summary>Two runs of the workers, and one run appended over HTTP in small portions through both nodes.</summary>
+    private static async Task WorkAsync(PipelineCluster cluster, int n, string user, string token)
+    {
+        for (var run = 0; run < RunsPerUser; run++)
+        {
+            await cluster.StartRunAsync(token, $"thread-{n}", $"What is {n} * {run + 7}?");
+        }
+
+        var appender = await cluster.TokenAsync(user, "events:append");
+        for (var sequence = 1; sequence <= AppendsPerUser; sequence += 2)
+        {
+            await PipelineCluster.AppendAsync(
+                cluster.Nodes[sequence / 2 % 2],
+                appender,
+                user,
+                Event(n, sequence),
+                Event(n, sequence + 1));
+        }
+    }
+
+    private static object Event(int n, int sequence) => new
+    {
+        id = Guid.CreateVersion7(),
+        type = sequence == AppendsPerUser ? "agent_completed" : "plan_revised",
+        thread = $"thread-{n}",
+        run = "appended",
+        sequence,
+        data = new { result = $"{n}/{sequence} – größer ✓" },
+    };
+}
