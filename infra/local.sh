@@ -13,6 +13,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 LOCAL=${PIPELINE_LOCAL_DIR:-$HERE/.local}
+[[ $LOCAL == /* ]] || LOCAL=$PWD/$LOCAL
 PORT=${PIPELINE_LOCAL_PORT:-17500}
 POSTGRES_PORT=$PORT RABBITMQ_PORT=$((PORT + 1)) MANAGEMENT_PORT=$((PORT + 2))
 HOSTS='worker delivery-1 delivery-2'
@@ -70,14 +71,17 @@ publish() { # PROJECT
     fail "the build of $1 failed: $(grep -m 5 error "$LOCAL/$1.build.log" || tail -n 5 "$LOCAL/$1.build.log")"
 }
 
-program() { # PROJECT
-  echo "$LOCAL/programs/$1/Pipeline.$1.dll"
+run_program() { # PROJECT [VERB]; in its folder, where its settings are
+  cd "$LOCAL/programs/$1"
+  exec setsid dotnet "$PWD/Pipeline.$1.dll" "${@:2}" </dev/null
 }
 
 start_host() { # HOST
   echo "Starting $1"
-  ASPNETCORE_URLS="http://127.0.0.1:${PORT_OF[$1]}" \
-    setsid dotnet "$(program "${PROJECT_OF[$1]}")" </dev/null >>"$LOCAL/$1.log" 2>&1 &
+  (
+    export ASPNETCORE_URLS="http://127.0.0.1:${PORT_OF[$1]}"
+    run_program "${PROJECT_OF[$1]}"
+  ) >>"$LOCAL/$1.log" 2>&1 &
   echo $! >"$LOCAL/$1.pid"
 }
 
@@ -133,7 +137,7 @@ up() {
     publish_if_idle "$project"
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    dotnet "$(program Delivery.Api)" migrate </dev/null >"$LOCAL/migrate.log" 2>&1 ||
+    (run_program Delivery.Api migrate) >"$LOCAL/migrate.log" 2>&1 ||
       fail "migrate failed: $(tail -n 15 "$LOCAL/migrate.log")"
   fi
   for host in ${missing[@]+"${missing[@]}"}; do
