@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace Pipeline.Testing;
 
-internal static class FreePort
+/// <summary>A port of this machine for a test to listen on.</summary>
+public static class FreePort
 {
     /// <summary>
     /// Finds a port below the range that kernels give to outgoing connections: a client that keeps dialling a stopped server
