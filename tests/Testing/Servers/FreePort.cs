@@ -3,7 +3,6 @@ using System.Net.Sockets;
 
 namespace Pipeline.Testing;
 
-/// <summary>A port of this machine for a test to listen on.</summary>
 public static class FreePort
 {
     /// <summary>
