@@ -151,7 +151,7 @@ start_servers() {
         ;;
       rabbitmq)
         export PIPELINE_TEST_RABBITMQ="amqp://$USERNAME:$PASSWORD@$HOST:$PORT"
-        export PIPELINE_TEST_RABBITMQ_CONTROL="bash $PWD/infra/servers.sh control ${SERVER_FOLDERS[$position]}"
+        export PIPELINE_TEST_RABBITMQ_CONTROL=${SERVER_FOLDERS[$position]}/rabbitmqctl
         ;;
     esac
     position=$((position + 1))

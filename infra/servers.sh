@@ -8,10 +8,12 @@
 #                              prints HOST, PORT, USERNAME and PASSWORD, one a line
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
-#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR
+#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR; DIR/rabbitmqctl does the same
 #   servers.sh guard DIR…      waits for the end of its standard input, then stops the servers and deletes their folders:
 #                              whoever holds the other end of that pipe leaves no server behind, however it ends
 set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 fail() {
   echo "servers.sh: $*" >&2
@@ -187,6 +189,8 @@ CONF
   random_password >"$DIR/node/.erlang.cookie"
   chmod 400 "$DIR/node/.erlang.cookie"
   hand_over "$DIR/node"
+  printf '#!/usr/bin/env bash\nexec bash %q control %q "$@"\n' "$HERE/servers.sh" "$DIR" >"$DIR/rabbitmqctl"
+  chmod +x "$DIR/rabbitmqctl"
 }
 
 rabbitmq_start() {
@@ -289,7 +293,7 @@ guard() { # DIR…
   done
 }
 
-[ $# -ge 2 ] || fail "what to do? $(sed -n 's/^#   servers.sh/\n  servers.sh/p' "$0")"
+[ $# -ge 2 ] || fail "usage: servers.sh start|stop|crash|control|guard …; its first lines say how"
 VERB=$1
 shift
 DIR=$1
