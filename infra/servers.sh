@@ -9,8 +9,8 @@
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
 #   servers.sh control DIR …   runs rabbitmqctl against the node of DIR
-#   servers.sh guard DIR       waits for the end of its standard input, then stops the server and deletes DIR: whoever
-#                              holds the other end of that pipe cannot leave a server behind, however it ends
+#   servers.sh guard DIR…      waits for the end of its standard input, then stops the servers and deletes their folders:
+#                              whoever holds the other end of that pipe leaves no server behind, however it ends
 set -euo pipefail
 
 fail() {
@@ -23,7 +23,7 @@ as_server_user() {
   if [ "$(id -u)" = 0 ]; then
     set -- setpriv --reuid "$SERVER_USER" --regid "$(id -g "$SERVER_USER")" --init-groups "$@"
   fi
-  "$@"
+  ${REPLACE_SHELL:-} "$@"
 }
 
 # Ports below the range that the kernel gives to outgoing connections: a client that keeps dialling a stopped server on
@@ -204,7 +204,7 @@ rabbitmq_launch() { # NAME COMMAND…
   shift
   : >"$DIR/node/$name.out"
   # shellcheck disable=SC2016 # expanded by the inner shell, which knows its process id
-  rabbitmq setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$DIR/node/$name" "$@" </dev/null >"$DIR/node/$name.out" 2>&1 &
+  REPLACE_SHELL='exec' rabbitmq setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$DIR/node/$name" "$@" </dev/null >"$DIR/node/$name.out" 2>&1 &
 }
 
 rabbitmq_has_started() {
@@ -280,26 +280,24 @@ control() {
   rabbitmq "$BIN/rabbitmqctl" "$@"
 }
 
-guard() {
+guard() { # DIR…
   trap '' HUP INT TERM
   cat >/dev/null
-  stop at-once
-  rm -rf "$DIR"
+  for DIR in "$@"; do
+    (stop at-once) || true
+    rm -rf "$DIR"
+  done
 }
 
 [ $# -ge 2 ] || fail "what to do? $(sed -n 's/^#   servers.sh/\n  servers.sh/p' "$0")"
 VERB=$1
 shift
-if [ "$VERB" = start ]; then
-  start "$@"
-  exit
-fi
 DIR=$1
-shift
 case $VERB in
+  start) start "$@" ;;
   stop) stop well ;;
   crash) stop at-once ;;
-  control) control "$@" ;;
-  guard) guard ;;
+  control) control "${@:2}" ;;
+  guard) guard "$@" ;;
   *) fail "unknown verb '$VERB'" ;;
 esac

@@ -36,6 +36,7 @@ public static class PersistenceServices
         services.AddSingleton<LogReader>();
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<RunStore>();
+        services.AddSingleton<RunClaims>();
         services.AddSingleton<AckStore>();
         services.AddSingleton<ProcessLease>();
         services.AddHostedService(provider => provider.GetRequiredService<ProcessLease>());

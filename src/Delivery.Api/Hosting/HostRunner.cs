@@ -1,0 +1,35 @@
+using Microsoft.Extensions.Options;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>Runs a host; a configuration that it cannot run with is listed, all of it, and ends it with code 1.</summary>
+public static class HostRunner
+{
+    public static async Task<int> RunAsync(Func<WebApplication> compose)
+    {
+        ArgumentNullException.ThrowIfNull(compose);
+        try
+        {
+            await using var app = compose();
+            await app.RunAsync();
+            return 0;
+        }
+        catch (Exception exception) when (ConfigurationErrors(exception) is { Count: > 0 } errors)
+        {
+            await Console.Error.WriteLineAsync("This configuration cannot run:");
+            foreach (var error in errors)
+            {
+                await Console.Error.WriteLineAsync($"  - {error}");
+            }
+
+            return 1;
+        }
+    }
+
+    private static List<string> ConfigurationErrors(Exception exception) => exception switch
+    {
+        OptionsValidationException options => [.. options.Failures],
+        AggregateException many => [.. many.InnerExceptions.SelectMany(ConfigurationErrors)],
+        _ => [],
+    };
+}

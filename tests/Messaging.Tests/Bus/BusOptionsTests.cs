@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Options;
+
+namespace Pipeline.Messaging.Tests;
+
+public sealed class BusOptionsTests
+{
+    [Fact]
+    public void The_defaults_are_valid() => Assert.True(Validate(new BusOptions()).Succeeded);
+
+    [Fact]
+    public void In_memory_needs_no_broker() =>
+        Assert.True(Validate(new BusOptions { Transport = "memory", Host = "", Username = "", Password = "" }).Succeeded);
+
+    [Fact]
+    public void Every_error_is_listed_at_once_with_setting_value_and_remedy()
+    {
+        var result = Validate(new BusOptions
+        {
+            Host = " ",
+            Port = 0,
+            VirtualHost = "",
+            Username = "",
+            Password = "",
+            TypedEvents = "some",
+            PublishTimeout = TimeSpan.FromMinutes(5),
+            PublishWindow = 65,
+            PageBytes = 1,
+            Beacon = TimeSpan.Zero,
+            Sweep = TimeSpan.FromMinutes(1),
+            NodeQueueBytes = 10,
+        });
+
+        string[] settings =
+        [
+            "Bus:Host", "Bus:Port", "Bus:VirtualHost", "Bus:Username", "Bus:Password", "Bus:TypedEvents",
+            "Bus:PublishTimeout", "Bus:PublishWindow", "Bus:PageBytes", "Bus:Beacon", "Bus:Sweep", "Bus:NodeQueueBytes",
+        ];
+        Assert.Equal(settings, result.Failures!.Select(failure => failure.Split(' ')[0]));
+        Assert.Contains("Bus:PublishWindow is 65; use 1 to 64.", result.Failures!);
+    }
+
+    [Fact]
+    public void The_port_of_TLS_without_TLS_is_an_error() =>
+        Assert.Contains("Bus:UseTls", Validate(new BusOptions { Port = 5671 }).FailureMessage, StringComparison.Ordinal);
+
+    [Fact]
+    public void An_unknown_transport_is_an_error() =>
+        Assert.Contains("Bus:Transport is 'kafka'", Validate(new BusOptions { Transport = "kafka" }).FailureMessage, StringComparison.Ordinal);
+
+    private static ValidateOptionsResult Validate(BusOptions options) => new BusOptionsValidator().Validate(null, options);
+}

@@ -1,0 +1,166 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Pipeline.Contracts;
+using Pipeline.Persistence;
+
+namespace Pipeline.Messaging.Tests;
+
+/// <summary>A process as the pipeline's hosts are: a log on SQLite, and the bus as configured.</summary>
+internal sealed class BusHost : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private readonly string _file;
+    private long _lastId = 1_000_000;
+
+    private BusHost(IHost host, string file)
+    {
+        _host = host;
+        _file = file;
+    }
+
+    public RecordedPages Pages => Get<RecordedPages>();
+
+    public RecordedCommands Commands => Get<RecordedCommands>();
+
+    public BusHealth Health => Get<BusHealth>();
+
+    public T Get<T>()
+        where T : notnull => _host.Services.GetRequiredService<T>();
+
+    /// <summary>A host that subscribes to pages on the in-memory transport, unless told otherwise.</summary>
+    public static async Task<BusHost> StartAsync(
+        Action<IDictionary<string, string?>>? settings = null, Action<PipelineBusBuilder>? takes = null, string name = "test")
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"pipeline-bus-{Guid.CreateVersion7():n}.db");
+        var configuration = new Dictionary<string, string?>
+        {
+            ["Persistence:Provider"] = "sqlite",
+            ["Persistence:ConnectionString"] = $"Data Source={file}",
+            ["Persistence:MigrateAtStart"] = "true",
+            ["Bus:Transport"] = "memory",
+        };
+        settings?.Invoke(configuration);
+
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Configuration.AddInMemoryCollection(configuration);
+        builder.Services.AddSingleton<RecordedPages>();
+        builder.Services.AddSingleton<RecordedCommands>();
+        builder.Services.AddPipelinePersistence(name);
+        builder.Services.AddPipelineBus(name, takes ?? (bus => bus.SubscribePages<RecordedPages>()));
+        var host = new BusHost(builder.Build(), file);
+        await host._host.StartAsync();
+        return host;
+    }
+
+    /// <summary>Hands committed events to the relay, as an append does; their outbox row is gone already.</summary>
+    public void HandOver(params CommittedRange[] ranges) => HandOver(command: null, ranges);
+
+    public void HandOver(CommittedCommand? command, params CommittedRange[] ranges) =>
+        Assert.True(Get<OutboxHandover>().TryOffer(new CommittedBatch(Interlocked.Increment(ref _lastId), 7, ranges, command)));
+
+    public Task StopAsync() => _host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        await ((IAsyncDisposable)_host).DisposeAsync();
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(_file)!, $"{Path.GetFileName(_file)}*"))
+        {
+            File.Delete(file);
+        }
+    }
+}
+
+/// <summary>What a node received, pages with events and beacons apart.</summary>
+internal sealed class RecordedPages : IPageSubscriber
+{
+    private readonly Lock _lock = new();
+    private readonly List<BusPage> _pages = [];
+    private readonly List<BusPage> _beacons = [];
+
+    public int Rebounds { get; private set; }
+
+    public IReadOnlyList<BusPage> Pages => Copy(_pages);
+
+    public IReadOnlyList<BusPage> Beacons => Copy(_beacons);
+
+    /// <summary>Whether the first call was <see cref="OnRebound"/>.</summary>
+    public bool ReboundCameFirst { get; private set; }
+
+    /// <summary>Positions of a stream in the order of arrival, with the bodies.</summary>
+    public IReadOnlyList<(long Position, string Body)> Of(StreamKey stream) =>
+        [.. Pages.SelectMany(page => page.Streams).Where(part => part.Stream == stream.Value)
+            .SelectMany(part => part.Bodies.Select((body, i) => (part.First + i, Batches.Text(body))))];
+
+    public void OnPage(BusPage page)
+    {
+        lock (_lock)
+        {
+            (page.Streams.Count > 0 ? _pages : _beacons).Add(page);
+        }
+    }
+
+    public void OnRebound()
+    {
+        lock (_lock)
+        {
+            ReboundCameFirst |= Rebounds == 0 && _pages.Count + _beacons.Count == 0;
+            Rebounds++;
+        }
+    }
+
+    private List<BusPage> Copy(List<BusPage> pages)
+    {
+        lock (_lock)
+        {
+            return [.. pages];
+        }
+    }
+}
+
+/// <summary>What a worker was told. <see cref="Hold"/> keeps its handler busy.</summary>
+internal sealed class RecordedCommands : IRunCommandHandler
+{
+    private readonly Lock _lock = new();
+    private readonly List<string> _started = [];
+    private readonly List<string> _cancelled = [];
+
+    public Task Hold { get; set; } = Task.CompletedTask;
+
+    public Exception? Failure { get; set; }
+
+    public IReadOnlyList<string> Started => Copy(_started);
+
+    public IReadOnlyList<string> Cancelled => Copy(_cancelled);
+
+    public async Task StartAsync(StartRun command, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _started.Add(command.Run);
+        }
+
+        await Hold;
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+    }
+
+    public void Cancel(CancelRun command)
+    {
+        lock (_lock)
+        {
+            _cancelled.Add(command.Run);
+        }
+    }
+
+    private List<string> Copy(List<string> runs)
+    {
+        lock (_lock)
+        {
+            return [.. runs];
+        }
+    }
+}
