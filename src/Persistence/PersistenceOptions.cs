@@ -8,6 +8,8 @@ public sealed class PersistenceOptions
     /// <summary><c>postgres</c> (default) or <c>sqlite</c>.</summary>
     public string Provider { get; set; } = "postgres";
 
+    internal bool IsSqlite => Provider == "sqlite";
+
     /// <summary>The provider's connection string. No default; required.</summary>
     public string ConnectionString { get; set; } = "";
 

@@ -1,10 +1,45 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Pipeline.Persistence;
 
 public static class PersistenceServices
 {
     /// <summary>Adds the log, outbox, runs and acks; options from section <c>Persistence</c>.</summary>
-    public static IServiceCollection AddPipelinePersistence(this IServiceCollection services, string role) =>
-        throw new NotImplementedException();
+    /// <param name="role">What this process is to an operator, for example <c>agents-worker</c>.</param>
+    public static IServiceCollection AddPipelinePersistence(this IServiceCollection services, string role)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrEmpty(role);
+        services.AddOptions<PersistenceOptions>().BindConfiguration(PersistenceOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PersistenceOptions>, PersistenceOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<Failpoints>();
+        services.AddSingleton(new ProcessIdentity(Guid.CreateVersion7(), Environment.MachineName, role));
+        services.AddSingleton<EventEncoder>();
+        services.AddSingleton<OutboxHandover>();
+        services.AddSingleton<PipelineDatabase>();
+        services.AddSingleton<AppendRunner>();
+        services.AddSingleton<CallerCommit>();
+        services.AddSingleton(provider => new EventLog(
+            provider.GetRequiredService<PipelineDatabase>(),
+            provider.GetRequiredService<EventEncoder>(),
+            provider.GetRequiredService<AppendRunner>(),
+            provider.GetRequiredService<CallerCommit>()));
+        services.AddSingleton(provider => new RunAppender(
+            provider.GetRequiredService<PipelineDatabase>(),
+            provider.GetRequiredService<AppendRunner>(),
+            provider.GetRequiredService<ILogger<RunAppender>>()));
+        services.AddScoped<AgentEventPublisher>();
+        services.AddSingleton<LogReader>();
+        services.AddSingleton<OutboxStore>();
+        services.AddSingleton<RunStore>();
+        services.AddSingleton<RunClaims>();
+        services.AddSingleton<AckStore>();
+        services.AddSingleton<ProcessLease>();
+        services.AddHostedService(provider => provider.GetRequiredService<ProcessLease>());
+        return services;
+    }
 }

@@ -33,4 +33,13 @@ public enum AppendRejection
 
     /// <summary>Another attempt executes the run: a worker claimed it, or took it over.</summary>
     Fenced = 4,
+
+    /// <summary>The run belongs to another thread.</summary>
+    ThreadMismatch = 5,
 }
+
+/// <summary>
+/// The connection was lost at COMMIT, and the log could not be asked in time what became of it. Whoever repeats the append
+/// with the same event ids finds out.
+/// </summary>
+public sealed class CommitOutcomeUnknownException(string message, Exception inner) : Exception(message, inner);

@@ -1,4 +1,6 @@
+using System.Data;
 using System.Data.Common;
+using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Pipeline.Contracts;
 
@@ -7,20 +9,120 @@ namespace Pipeline.Persistence;
 /// <summary>Appends events: the transactional outbox.</summary>
 public sealed class EventLog
 {
+    private readonly PipelineDatabase _database;
+    private readonly EventEncoder _encoder;
+    private readonly CallerCommit _callerCommit;
+    private readonly AppendRunner _runner;
+
+    internal EventLog(PipelineDatabase database, EventEncoder encoder, AppendRunner runner, CallerCommit callerCommit)
+    {
+        _database = database;
+        _encoder = encoder;
+        _runner = runner;
+        _callerCommit = callerCommit;
+    }
+
     /// <summary>
     /// Saves the caller's changes, appends the events and commits, as one; then hands the events to this process's relay.
+    /// Times and ids are fixed before the first try, so repeating is safe, and the context accepts its changes once they
+    /// are known to be committed. Works with retrying execution strategies.
     /// </summary>
-    public Task<AppendResult> CommitAsync(
-        DbContext db, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <param name="db">Any context on the pipeline's database, without a transaction.</param>
+    /// <param name="events">None: the changes are saved alone, and the result is empty.</param>
+    /// <exception cref="InvalidEventException">An event is wrong; nothing was tried.</exception>
+    /// <exception cref="AppendRejectedException">The log refused an event; nothing was saved.</exception>
+    /// <exception cref="InvalidOperationException">There is a transaction already.</exception>
+    /// <exception cref="TimeoutException">A stream stayed locked; nothing was saved.</exception>
+    /// <exception cref="CommitOutcomeUnknownException">The outcome of the commit could not be found out.</exception>
+    public async Task<AppendResult> CommitAsync(
+        DbContext db, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        RefuseAmbient();
+        if (db.Database.ProviderName != _database.Log.ProviderName)
+        {
+            throw new ArgumentException(
+                $"{db.GetType().Name} uses {db.Database.ProviderName}, but the log is on {_database.Log.ProviderName}; both must be in the same database",
+                nameof(db));
+        }
+
+        if (db.Database.CurrentTransaction is not null || db.Database.GetEnlistedTransaction() is not null)
+        {
+            throw new InvalidOperationException(
+                $"{db.GetType().Name} has a transaction already; let CommitAsync begin its own, or append inside yours with AppendAsync(transaction, events)");
+        }
+
+        ArgumentNullException.ThrowIfNull(events);
+        if (events.Count == 0)
+        {
+            await db.SaveChangesAsync(cancellationToken);
+            return new AppendResult(0, []);
+        }
+
+        return await _callerCommit.RunAsync(db, Encode(events), cancellationToken);
+    }
 
     /// <summary>
     /// Appends inside a transaction that the caller owns and commits. Locks the streams at once; a savepoint undoes it.
     /// Any process's relay publishes the events within 250 ms of the commit.
     /// </summary>
-    public Task<AppendResult> AppendAsync(
-        DbTransaction transaction, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="InvalidEventException">An event is wrong; nothing was tried.</exception>
+    /// <exception cref="AppendRejectedException">The log refused an event; nothing of the append is in the transaction, which stays usable.</exception>
+    /// <exception cref="TimeoutException">A stream stayed locked; the transaction can only be rolled back.</exception>
+    public async Task<AppendResult> AppendAsync(
+        DbTransaction transaction, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        RefuseAmbient();
+        if (!_database.Log.Understands(transaction))
+        {
+            throw new ArgumentException(
+                $"{transaction.GetType().Name} is no transaction of {_database.Log.ProviderName}, where the log is", nameof(transaction));
+        }
+
+        if (transaction.Connection is not { State: ConnectionState.Open })
+        {
+            throw new InvalidOperationException("The transaction has ended already; append before it is committed or rolled back");
+        }
+
+        var unit = Encode(events);
+        try
+        {
+            var mode = new AppendMode(Wait: true, Owner: null, Own: false);
+            var stored = await _database.Log.AppendAsync(transaction, [unit], mode, cancellationToken);
+            return stored.Units[0].ResultOrThrow();
+        }
+        catch (Exception exception) when (_database.AsTimeout(exception) is { } timeout)
+        {
+            throw timeout;
+        }
+    }
 
     /// <summary>Appends in a transaction of its own: all or nothing; an unknown outcome is settled by the ids.</summary>
-    public Task<AppendResult> AppendAsync(
-        IReadOnlyList<NewEvent> events, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="AppendRejectedException">The log refused an event; nothing was stored.</exception>
+    /// <exception cref="TimeoutException">A stream stayed locked; nothing was stored.</exception>
+    /// <exception cref="CommitOutcomeUnknownException">The outcome could not be found out; append again with the same ids.</exception>
+    public async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> events, CancellationToken cancellationToken)
+    {
+        RefuseAmbient();
+        AppendShape.Check(events);
+        return await _runner.AppendAsync(events, slots: null, cancellationToken);
+    }
+
+    private List<NewEvent> Encode(IReadOnlyList<AgentEvent> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        var unit = events.Select(_encoder.Encode).ToList();
+        AppendShape.Check(unit);
+        return unit;
+    }
+
+    private static void RefuseAmbient()
+    {
+        if (Transaction.Current is not null)
+        {
+            throw new InvalidOperationException(
+                "There is an ambient transaction (TransactionScope), which the log can't be part of: it may commit in two phases; use a transaction of the connection");
+        }
+    }
 }

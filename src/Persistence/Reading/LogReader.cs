@@ -3,27 +3,48 @@ using Pipeline.Contracts;
 namespace Pipeline.Persistence;
 
 /// <summary>Reads the log. Throws <see cref="System.Data.Common.DbException"/> or <see cref="TimeoutException"/> when it can't.</summary>
-public sealed class LogReader
+public sealed class LogReader(PipelineDatabase database)
 {
+    /// <summary>Most positions one call of <see cref="ReadThreadAsync"/> looks at.</summary>
+    public const int ThreadWindow = 5_000;
+
     /// <summary>
     /// Events after a position, oldest first, at most <paramref name="limit"/> and about <paramref name="maxBytes"/> (one
     /// event at least). The events are contiguous from max(after, trimmed) + 1; the head is at least the last of them.
     /// </summary>
     public Task<LogPage> ReadAsync(
-        StreamKey stream, long after, int limit, int maxBytes, CancellationToken cancellationToken) => throw new NotImplementedException();
+        StreamKey stream, long after, int limit, int maxBytes, CancellationToken cancellationToken) =>
+        database.Log.ReadAsync(Query(stream, null, after, limit, maxBytes), cancellationToken);
 
     /// <summary>
     /// As <see cref="ReadAsync"/>, one thread's events only: <see cref="LogPage.Scanned"/> says how far it looked, so the
     /// page may be empty though more follows.
     /// </summary>
     public Task<LogPage> ReadThreadAsync(
-        StreamKey stream, string thread, long after, int limit, int maxBytes, CancellationToken cancellationToken) => throw new NotImplementedException();
+        StreamKey stream, string thread, long after, int limit, int maxBytes, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(thread);
+        return database.Log.ReadAsync(Query(stream, thread, after, limit, maxBytes), cancellationToken);
+    }
 
     /// <summary>
     /// Heads of the streams; one that has no row yet is there with incarnation 1 and head 0. At most 1,000 streams.
     /// </summary>
     public Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
-        IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken) => throw new NotImplementedException();
+        IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(streams.Count, Limits.PageEvents);
+        return database.Log.ReadHeadsAsync(streams, cancellationToken);
+    }
+
+    private static LogQuery Query(StreamKey stream, string? thread, long after, int limit, int maxBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(after);
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, 1);
+        return new LogQuery(stream, thread, after, limit, maxBytes);
+    }
 }
 
 /// <summary>Where a stream's history stands.</summary>

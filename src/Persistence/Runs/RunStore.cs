@@ -29,7 +29,11 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
         ArgumentNullException.ThrowIfNull(run);
         run = run with { Agent = run.Agent ?? DefaultAgent };
         ThrowIfInvalidId(run.Agent, "agent");
-        ThrowIfInvalidId(run.IdempotencyKey ?? "none", "Idempotency-Key");
+        if (run.IdempotencyKey is { } key)
+        {
+            ThrowIfInvalidId(key, "Idempotency-Key");
+        }
+
         var requested = Requested(run);
         var hash = Idempotency.Hash(run);
         if (Interlocked.Increment(ref _created) % CleanEvery == 1)

@@ -1,11 +1,15 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Npgsql;
 
 namespace Pipeline.Persistence;
 
 /// <summary>The pipeline's schema, and its plain queries. Appends and log reads are hand-written SQL.</summary>
 public abstract class PipelineContext(DbContextOptions options) : DbContext(options)
 {
+    /// <summary>Applied migrations. Not EF Core's default name: the application may keep its own tables in the same database.</summary>
+    public const string HistoryTable = "__pipeline_migrations";
+
     public DbSet<LogGenerationRow> Generations => Set<LogGenerationRow>();
     public DbSet<StreamHeadRow> Heads => Set<StreamHeadRow>();
     public DbSet<EventRow> Events => Set<EventRow>();
@@ -68,6 +72,13 @@ public sealed class PostgresPipelineContext(DbContextOptions<PostgresPipelineCon
     /// <summary>The database schema.</summary>
     public const string SchemaName = "pipeline";
 
+    internal static DbContextOptions<PostgresPipelineContext> Configure(NpgsqlDataSource source, TimeSpan commandTimeout) =>
+        new DbContextOptionsBuilder<PostgresPipelineContext>()
+            .UseNpgsql(source, npgsql => npgsql
+                .MigrationsHistoryTable(HistoryTable, SchemaName)
+                .CommandTimeout((int)Math.Ceiling(commandTimeout.TotalSeconds)))
+            .Options;
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.HasDefaultSchema(SchemaName);
@@ -91,4 +102,19 @@ public sealed class PostgresPipelineContext(DbContextOptions<PostgresPipelineCon
 }
 
 /// <summary>The schema on SQLite, for the embedded default: one writer at a time.</summary>
-public sealed class SqlitePipelineContext(DbContextOptions<SqlitePipelineContext> options) : PipelineContext(options);
+public sealed class SqlitePipelineContext(DbContextOptions<SqlitePipelineContext> options) : PipelineContext(options)
+{
+    internal static DbContextOptions<SqlitePipelineContext> Configure(string connectionString, SqliteBusyTimeout busyTimeout) =>
+        new DbContextOptionsBuilder<SqlitePipelineContext>()
+            .UseSqlite(connectionString, sqlite => sqlite.MigrationsHistoryTable(HistoryTable))
+            .AddInterceptors(busyTimeout)
+            .Options;
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        base.OnModelCreating(modelBuilder);
+        const string Now = "strftime('%Y-%m-%d %H:%M:%f', 'now')";
+        modelBuilder.Entity<EventRow>().Property(row => row.StoredAt).HasDefaultValueSql(Now);
+        modelBuilder.Entity<OutboxRow>().Property(row => row.CreatedAt).HasDefaultValueSql(Now);
+    }
+}

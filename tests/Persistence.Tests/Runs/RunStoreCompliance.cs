@@ -5,8 +5,6 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Persistence.Tests;
 
-public sealed class RunStoreOnPostgres() : RunStoreCompliance("postgres");
-
 public sealed class RunStoreOnSqlite() : RunStoreCompliance("sqlite");
 
 public abstract class RunStoreCompliance(string provider) : StoreSuite(provider)

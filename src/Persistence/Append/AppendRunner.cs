@@ -1,0 +1,170 @@
+using System.Data;
+using Microsoft.Extensions.Logging;
+
+namespace Pipeline.Persistence;
+
+/// <summary>Runs appends in transactions of the log's own, and repeats what may be repeated.</summary>
+internal sealed partial class AppendRunner(
+    PipelineDatabase database, ProcessIdentity identity, OutboxHandover handover, Failpoints failpoints, TimeProvider time,
+    ILogger<AppendRunner> logger)
+{
+    private const int Tries = 5;
+
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(10);
+
+    private readonly ILogger _logger = logger;
+
+    /// <summary>The mode of appends whose events this process's relay gets handed over.</summary>
+    public AppendMode Mode(bool wait) => new(wait, identity.Id, Own: true);
+
+    /// <summary>
+    /// One unit in a transaction of its own. After a COMMIT whose reply was lost, the next try finds the ids, or not: it
+    /// asks under the head lock and on another connection.
+    /// </summary>
+    /// <param name="slots">Bounds how many run at once; taken behind the gate, so that a stream takes one at most.</param>
+    public async Task<AppendResult> AppendAsync(
+        IReadOnlyList<NewEvent> unit, SemaphoreSlim? slots, CancellationToken cancellationToken)
+    {
+        using var pass = await database.Gate.AcquireAsync(unit.Select(e => e.Stream), cancellationToken);
+        await (slots?.WaitAsync(cancellationToken) ?? Task.CompletedTask);
+        try
+        {
+            return await AppendAsync(unit, cancellationToken);
+        }
+        finally
+        {
+            slots?.Release();
+        }
+    }
+
+    private async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken)
+    {
+        StoredAppend? unsettled = null;
+        try
+        {
+            return await RepeatAsync(
+                async token =>
+                {
+                    try
+                    {
+                        var stored = await OnceAsync([unit], wait: true, token);
+                        return Settle(unsettled, stored) ?? stored.Units[0].ResultOrThrow();
+                    }
+                    catch (CommitFailedException failed)
+                    {
+                        unsettled = failed.Stored;
+                        throw;
+                    }
+                },
+                cancellationToken);
+        }
+        catch (Exception exception) when (unsettled is not null && exception is not AppendRejectedException)
+        {
+            throw new CommitOutcomeUnknownException(
+                "The connection was lost while the events were committed, and the log can't be asked whether they were; append them again with the same ids",
+                exception);
+        }
+    }
+
+    /// <summary>Some units in one transaction, once. Who calls holds their streams' gates.</summary>
+    /// <exception cref="CommitFailedException">Whether it is committed is unknown.</exception>
+    public async Task<StoredAppend> OnceAsync(
+        IReadOnlyList<IReadOnlyList<NewEvent>> units, bool wait, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        var stored = await database.Log.AppendAsync(transaction, units, Mode(wait), cancellationToken);
+        if (stored.Batch is not { } batch)
+        {
+            return stored;
+        }
+
+        failpoints.Hit(Failpoints.InTransaction);
+        try
+        {
+            // A COMMIT that was sent is waited for: cancelling it would only hide its outcome.
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            throw new CommitFailedException(stored, exception);
+        }
+
+        HandOver(batch);
+        return stored;
+    }
+
+    /// <summary>Gives a committed batch to the relay.</summary>
+    public void HandOver(CommittedBatch batch)
+    {
+        failpoints.Hit(Failpoints.AfterCommitBeforePublish);
+        if (!handover.TryOffer(batch))
+        {
+            LogFull(batch.OutboxId);
+        }
+    }
+
+    /// <summary>Whether <paramref name="found"/> is what <paramref name="unsettled"/> stored: then that one was committed.</summary>
+    public AppendResult? Settle(StoredAppend? unsettled, StoredAppend found)
+    {
+        if (unsettled?.Units[0].Result is not { } before || found.Units[0].Result is not { } now
+            || !now.Events.Select(e => e.Position).SequenceEqual(before.Events.Select(e => e.Position))
+            || now.Events.Any(e => !e.Duplicate))
+        {
+            return null;
+        }
+
+        if (unsettled.Batch is { } batch)
+        {
+            HandOver(batch);
+        }
+
+        return before;
+    }
+
+    /// <summary>Does it again after deadlocks, lost connections and the like, a few times; each time from the start.</summary>
+    public async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> once, CancellationToken cancellationToken)
+    {
+        for (var number = 1; ; number++)
+        {
+            try
+            {
+                return await once(cancellationToken);
+            }
+            catch (GenerationMovedException moved) when (number < Tries)
+            {
+                LogMoved(moved.SystemId, moved.Timeline);
+                await database.Log.RaiseGenerationAsync(moved, cancellationToken);
+            }
+            catch (Exception exception) when (number < Tries && IsTransient(exception))
+            {
+                LogAgain(number, exception);
+                await Task.Delay(Delay(number), time, cancellationToken);
+            }
+            catch (Exception exception) when (database.AsTimeout(exception) is { } timeout)
+            {
+                throw timeout;
+            }
+        }
+    }
+
+    private bool IsTransient(Exception exception) =>
+        exception is CommitFailedException || database.Log.Classify(exception) == Failure.Transient;
+
+    private static TimeSpan Delay(int number) => FirstDelay * (1 << number) * (0.5 + Random.Shared.NextDouble());
+
+    [LoggerMessage(1100, LogLevel.Information, "The hand-over is full; outbox row {OutboxId} waits for the sweep")]
+    private partial void LogFull(long outboxId);
+
+    [LoggerMessage(1101, LogLevel.Warning, "The database is now system {SystemId} on timeline {Timeline}: commits may be lost, the generation is raised")]
+    private partial void LogMoved(string systemId, string timeline);
+
+    [LoggerMessage(1102, LogLevel.Information, "Append try {Number} failed and is repeated with the same ids")]
+    private partial void LogAgain(int number, Exception exception);
+}
+
+/// <summary>COMMIT was sent and failed: what was stored may be committed.</summary>
+internal sealed class CommitFailedException(StoredAppend stored, Exception inner) : Exception("COMMIT failed; its outcome is unknown", inner)
+{
+    public StoredAppend Stored { get; } = stored;
+}

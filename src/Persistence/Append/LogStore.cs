@@ -1,0 +1,76 @@
+using System.Data.Common;
+using Pipeline.Contracts;
+
+namespace Pipeline.Persistence;
+
+/// <summary>The log in one database dialect. Everything above it is the same for PostgreSQL and SQLite.</summary>
+internal abstract class LogStore : IAsyncDisposable
+{
+    /// <summary>A context with its own connection.</summary>
+    public abstract PipelineContext CreateContext();
+
+    /// <summary>An open connection of the process's own, which no ambient transaction enlists.</summary>
+    public abstract Task<DbConnection> OpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>Name of the EF Core provider that a caller's context must have.</summary>
+    public abstract string ProviderName { get; }
+
+    /// <summary>Whether the transaction is one of this dialect.</summary>
+    public abstract bool Understands(DbTransaction transaction);
+
+    /// <summary>
+    /// Locks the heads and appends the units, each all or nothing. A refused or skipped unit stores nothing and leaves the
+    /// transaction usable.
+    /// </summary>
+    /// <exception cref="GenerationMovedException">The database is not the one the generation was set on; roll back, raise it, retry.</exception>
+    public abstract Task<StoredAppend> AppendAsync(
+        DbTransaction transaction, IReadOnlyList<IReadOnlyList<NewEvent>> units, AppendMode mode, CancellationToken cancellationToken);
+
+    /// <summary>Locks one head. Null: <paramref name="wait"/> is false and it is locked, or missing.</summary>
+    /// <exception cref="GenerationMovedException">As for <see cref="AppendAsync"/>.</exception>
+    public abstract Task<StreamHead?> LockAsync(
+        DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="LogReader.ReadAsync"/>
+    public abstract Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="LogReader.ReadHeadsAsync"/>
+    public abstract Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
+        IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken);
+
+    /// <summary>Raises the generation, once for however many processes ask.</summary>
+    public abstract Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken);
+
+    /// <summary>What to do about an exception.</summary>
+    public abstract Failure Classify(Exception exception);
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <param name="Wait">Create missing heads and wait for locked ones; false: skip units whose heads are missing or locked.</param>
+/// <param name="Owner">The process whose relay gets the events handed over; null: any relay's.</param>
+/// <param name="Own">The transaction is the log's own, and its settings may stay changed until it ends.</param>
+internal readonly record struct AppendMode(bool Wait, Guid? Owner, bool Own);
+
+/// <param name="Thread">Only this thread's events; null for all.</param>
+internal readonly record struct LogQuery(StreamKey Stream, string? Thread, long After, int Limit, int MaxBytes);
+
+internal enum Failure
+{
+    /// <summary>Repeating it is of no use.</summary>
+    Permanent,
+
+    /// <summary>The transaction is gone; doing it again may succeed.</summary>
+    Transient,
+
+    /// <summary>A lock was not to be had in time.</summary>
+    LockTimeout,
+}
+
+/// <summary>The append met another system id or timeline than the generation was set on.</summary>
+internal sealed class GenerationMovedException(string systemId, string timeline, long generation)
+    : Exception($"The database is now system {systemId} on timeline {timeline}; commits of generation {generation} may be lost")
+{
+    public string SystemId { get; } = systemId;
+    public string Timeline { get; } = timeline;
+}

@@ -1,0 +1,66 @@
+using Npgsql;
+using Pipeline.Contracts;
+
+namespace Pipeline.Persistence;
+
+/// <summary>Reads of the log on PostgreSQL: one statement each, so that head and events are of one snapshot.</summary>
+internal sealed class PostgresReads(NpgsqlDataSource source)
+{
+    // pg_column_size is what is stored, often compressed: it bounds what the server sends without unpacking what it
+    // leaves out. The reader counts the real bytes, and comes to its bound first.
+    private const string Page = """
+        select g.generation, coalesce(h.incarnation, 1), coalesce(h.head, 0), coalesce(h.trimmed, 0), e.position, e.body
+        from pipeline.log_generation g
+        left join pipeline.stream_head h on h.stream = $1
+        left join lateral (
+          select s.position, s.body from (
+            select p.position, p.body,
+                   sum(pg_column_size(p.body)) over (order by p.position) - pg_column_size(p.body) as before
+            from (
+              select l.position, l.body from pipeline.event_log l
+              where l.stream = $1 and l.position > $2 {0} order by l.position limit $3) p) s
+          where s.before < $4) e on true
+        where g.id = 1 order by e.position
+        """;
+
+    private const string Window =
+        "and l.position <= greatest($2, (select t.trimmed from pipeline.stream_head t where t.stream = $1)) + $5 and l.thread = $6";
+
+    private const string Heads = """
+        select s.stream, g.generation, coalesce(h.incarnation, 1), coalesce(h.head, 0), coalesce(h.trimmed, 0)
+        from pipeline.log_generation g
+        cross join unnest($1) as s(stream)
+        left join lateral (
+          select h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = s.stream limit 1) h on true
+        where g.id = 1
+        """;
+
+    private static readonly string WholeStream = Page.Replace("{0}", "", StringComparison.Ordinal);
+    private static readonly string OneThread = Page.Replace("{0}", Window, StringComparison.Ordinal);
+
+    public async Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken)
+    {
+        await using var command = source.CreateCommand(query.Thread is null ? WholeStream : OneThread);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = query.Stream.Value });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = query.After });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = query.Limit });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = 2L * query.MaxBytes });
+        if (query.Thread is { } thread)
+        {
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = LogReader.ThreadWindow });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = thread });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await LogPageBuilder.ReadAsync(reader, query, cancellationToken);
+    }
+
+    public async Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
+        IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken)
+    {
+        await using var command = source.CreateCommand(Heads);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(stream => stream.Value)] });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await LogPageBuilder.ReadHeadsAsync(reader, cancellationToken);
+    }
+}
