@@ -80,8 +80,9 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
         var before = await EndsAsync(run, status);
         asleep.SetResult();
 
-        await Eventually.HoldsAsync("the sleeper knows that it lost the run", () => sleeper.Slots.Held.Count == 0);
+        await Eventually.HoldsAsync("the sleeper is refused", () => refusal is not null);
         Assert.IsType<RunLostException>(refusal);
+        await Eventually.HoldsAsync("and holds the run no more", () => sleeper.Slots.Held.Count == 0);
         Assert.Equal(Types(before), Types(await EventsAsync(run)));
     }
 
