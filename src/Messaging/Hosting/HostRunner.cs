@@ -12,6 +12,8 @@ public static class HostRunner
         try
         {
             await using var app = compose();
+
+            Validate(app);
             await app.RunAsync();
             return 0;
         }
@@ -24,6 +26,21 @@ public static class HostRunner
             }
 
             return 1;
+        }
+    }
+
+    // The host itself would construct its services first, and the first of them that reads a wrong setting would hide all
+    // others.
+    private static void Validate(WebApplication app)
+    {
+        try
+        {
+            app.Services.GetService<IStartupValidator>()?.Validate();
+        }
+        catch (InvalidOperationException exception)
+        {
+            // The binder's: a value is no number, no time span. It names setting and value.
+            throw new OptionsValidationException("", typeof(IConfiguration), [exception.Message]);
         }
     }
 
