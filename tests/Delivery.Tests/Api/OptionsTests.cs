@@ -66,7 +66,7 @@ public sealed class OptionsTests
         Console.SetError(written);
         try
         {
-            var code = await HostRunner.RunAsync(() => TestNode.Compose(folder, settings, "Production", standalone: false));
+            var code = await HostRunner.RunAsync([], () => TestNode.Compose(folder, settings, "Production", standalone: false));
             Assert.Equal(1, code);
             return [.. written.ToString().Split('\n').Where(line => line.StartsWith("  - ", StringComparison.Ordinal)).Select(line => line[4..])];
         }
