@@ -143,8 +143,8 @@ public sealed class PagesOnTheBusTests
         Assert.Equal(
             [
                 $"delivery.{identity.Host}.{id}\tfalse\ttrue\ttrue\tclassic",
-                "start-run\ttrue\tfalse\tfalse\tquorum",
-                "start-run_error\ttrue\tfalse\tfalse\tquorum",
+                "start-run\ttrue\tfalse\t\tquorum",
+                "start-run_error\ttrue\tfalse\t\tquorum",
                 $"worker.{identity.Host}.{id}\tfalse\ttrue\ttrue\tclassic",
             ],
             (await broker.ListAsync("list_queues", "name", "durable", "auto_delete", "exclusive", "type"))

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
@@ -11,6 +12,7 @@ internal sealed class BusHost : IAsyncDisposable
 {
     private readonly IHost _host;
     private readonly string _file;
+    private bool _stopped;
     private long _lastId = 1_000_000;
 
     private BusHost(IHost host, string file)
@@ -44,6 +46,7 @@ internal sealed class BusHost : IAsyncDisposable
 
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(configuration);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new TestOutput());
         builder.Services.AddSingleton<RecordedPages>();
         builder.Services.AddSingleton<RecordedCommands>();
         builder.Services.AddPipelinePersistence(name);
@@ -59,10 +62,14 @@ internal sealed class BusHost : IAsyncDisposable
     public void HandOver(CommittedCommand? command, params CommittedRange[] ranges) =>
         Assert.True(Get<OutboxHandover>().TryOffer(new CommittedBatch(Interlocked.Increment(ref _lastId), 7, ranges, command)));
 
-    public Task StopAsync() => _host.StopAsync();
-
     public async ValueTask DisposeAsync()
     {
+        if (_stopped)
+        {
+            return;
+        }
+
+        _stopped = true;
         await _host.StopAsync();
         await ((IAsyncDisposable)_host).DisposeAsync();
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(_file)!, $"{Path.GetFileName(_file)}*"))
@@ -163,4 +170,32 @@ internal sealed class RecordedCommands : IRunCommandHandler
             return [.. runs];
         }
     }
+}
+
+/// <summary>Shows warnings and errors beside a test that failed.</summary>
+internal sealed class TestOutput : ILoggerProvider, ILogger
+{
+    private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        try
+        {
+            _output?.WriteLine($"{logLevel} {eventId.Id}: {formatter(state, exception)} {exception?.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // The test is over.
+        }
+    }
+
+    public void Dispose() { }
 }
