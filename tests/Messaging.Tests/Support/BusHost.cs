@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -21,6 +22,9 @@ internal sealed class BusHost : IAsyncDisposable
         _file = file;
     }
 
+    /// <summary>The log's file; a host that is given it is another process on the same database.</summary>
+    public string File => _file;
+
     public RecordedPages Pages => Get<RecordedPages>();
 
     public RecordedCommands Commands => Get<RecordedCommands>();
@@ -43,6 +47,7 @@ internal sealed class BusHost : IAsyncDisposable
             ["Bus:Transport"] = "memory",
         };
         settings?.Invoke(configuration);
+        file = configuration["Persistence:ConnectionString"]!["Data Source=".Length..];
 
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(configuration);
@@ -54,6 +59,19 @@ internal sealed class BusHost : IAsyncDisposable
         var host = new BusHost(builder.Build(), file);
         await host._host.StartAsync();
         return host;
+    }
+
+    /// <summary>Appends one event of the user's to the log, and so to the outbox.</summary>
+    public Task AppendAsync(string user, string text) =>
+        Get<EventLog>().AppendAsync(
+            [Get<EventEncoder>().Encode(new AgentThinking { Tenant = "default", User = user, Thread = "t", Run = "r", Text = text })],
+            TestContext.Current.CancellationToken);
+
+    /// <summary>How many outbox rows there are, whoever owns them.</summary>
+    public async Task<int> OutboxRowsAsync()
+    {
+        await using var context = Get<PipelineDatabase>().CreateContext();
+        return await context.Outbox.CountAsync(TestContext.Current.CancellationToken);
     }
 
     /// <summary>Hands committed events to the relay, as an append does; their outbox row is gone already.</summary>
@@ -74,7 +92,7 @@ internal sealed class BusHost : IAsyncDisposable
         await ((IAsyncDisposable)_host).DisposeAsync();
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(_file)!, $"{Path.GetFileName(_file)}*"))
         {
-            File.Delete(file);
+            System.IO.File.Delete(file);
         }
     }
 }
