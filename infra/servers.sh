@@ -8,10 +8,12 @@
 #                              prints HOST, PORT, USERNAME and PASSWORD, one a line
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
-#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR
-#   servers.sh guard DIR       waits for the end of its standard input, then stops the server and deletes DIR: whoever
-#                              holds the other end of that pipe cannot leave a server behind, however it ends
+#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR; DIR/rabbitmqctl does the same
+#   servers.sh guard DIR…      waits for the end of its standard input, then stops the servers and deletes their folders:
+#                              whoever holds the other end of that pipe leaves no server behind, however it ends
 set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 fail() {
   echo "servers.sh: $*" >&2
@@ -23,7 +25,7 @@ as_server_user() {
   if [ "$(id -u)" = 0 ]; then
     set -- setpriv --reuid "$SERVER_USER" --regid "$(id -g "$SERVER_USER")" --init-groups "$@"
   fi
-  "$@"
+  ${REPLACE_SHELL:-} "$@"
 }
 
 # Ports below the range that the kernel gives to outgoing connections: a client that keeps dialling a stopped server on
@@ -77,7 +79,7 @@ hand_over() { # PATH…
 save_settings() {
   {
     printf '%s=%q\n' KIND "$KIND" PORT "$PORT" USERNAME "$USERNAME" PASSWORD "$PASSWORD"
-    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}"
+    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}" MANAGEMENT_PORT "$MANAGEMENT_PORT"
   } >"$DIR/server.env"
   chmod 600 "$DIR/server.env"
 }
@@ -187,6 +189,8 @@ CONF
   random_password >"$DIR/node/.erlang.cookie"
   chmod 400 "$DIR/node/.erlang.cookie"
   hand_over "$DIR/node"
+  printf '#!/usr/bin/env bash\nexec bash %q control %q "$@"\n' "$HERE/servers.sh" "$DIR" >"$DIR/rabbitmqctl"
+  chmod +x "$DIR/rabbitmqctl"
 }
 
 rabbitmq_start() {
@@ -204,7 +208,7 @@ rabbitmq_launch() { # NAME COMMAND…
   shift
   : >"$DIR/node/$name.out"
   # shellcheck disable=SC2016 # expanded by the inner shell, which knows its process id
-  rabbitmq setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$DIR/node/$name" "$@" </dev/null >"$DIR/node/$name.out" 2>&1 &
+  REPLACE_SHELL='exec' rabbitmq setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$DIR/node/$name" "$@" </dev/null >"$DIR/node/$name.out" 2>&1 &
 }
 
 rabbitmq_has_started() {
@@ -280,26 +284,24 @@ control() {
   rabbitmq "$BIN/rabbitmqctl" "$@"
 }
 
-guard() {
+guard() { # DIR…
   trap '' HUP INT TERM
   cat >/dev/null
-  stop at-once
-  rm -rf "$DIR"
+  for DIR in "$@"; do
+    (stop at-once) || true
+    rm -rf "$DIR"
+  done
 }
 
-[ $# -ge 2 ] || fail "what to do? $(sed -n 's/^#   servers.sh/\n  servers.sh/p' "$0")"
+[ $# -ge 2 ] || fail "usage: servers.sh start|stop|crash|control|guard …; its first lines say how"
 VERB=$1
 shift
-if [ "$VERB" = start ]; then
-  start "$@"
-  exit
-fi
 DIR=$1
-shift
 case $VERB in
+  start) start "$@" ;;
   stop) stop well ;;
   crash) stop at-once ;;
-  control) control "$@" ;;
-  guard) guard ;;
+  control) control "${@:2}" ;;
+  guard) guard "$@" ;;
   *) fail "unknown verb '$VERB'" ;;
 esac

@@ -90,7 +90,13 @@ internal sealed partial class RetentionTrimmer(
 
     private async Task<long> StepAsync(StreamKey stream, DateTime cutoff, CancellationToken cancellationToken)
     {
-        await using var locked = await database.LockStreamAsync(stream, cancellationToken);
+        await using var locked = await database.TryLockStreamAsync(stream, cancellationToken);
+        if (locked is null)
+        {
+            // Busy now; a stuck one must not keep the pass from the others.
+            return 0;
+        }
+
         var oldest = await locked.Context.Events.Where(row => row.Stream == stream.Value)
             .OrderBy(row => row.Position).Take(Events)
             .Select(row => new { row.Position, row.StoredAt }).ToListAsync(cancellationToken);

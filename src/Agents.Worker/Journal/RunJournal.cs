@@ -1,0 +1,256 @@
+using System.Runtime.ExceptionServices;
+using Pipeline.Contracts;
+using Pipeline.Persistence;
+
+namespace Pipeline.Agents.Worker;
+
+/// <inheritdoc cref="RunAppender.AppendAsync"/>
+internal delegate Task<AppendResult> AppendUnit(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken);
+
+/// <summary>
+/// Writes one attempt's events: one append at a time, each as last + 1. An append whose outcome is unknown is repeated
+/// with the same ids until it is known; a refusal for good means that the run is lost. Thread-safe.
+/// </summary>
+internal sealed partial class RunJournal : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly CancellationTokenSource _lost = new();
+    private readonly CancellationTokenSource _closed = new();
+    private readonly Lock _flushLock = new();
+    private readonly ClaimedRun _claim;
+    private readonly EventEncoder _encoder;
+    private readonly AppendUnit _append;
+    private readonly TextCoalescer _text;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly string _tenant;
+    private readonly string _user;
+    private long _last;
+    private bool _sealed;
+    private bool _flushScheduled;
+    private Task _flush = Task.CompletedTask;
+
+    public RunJournal(
+        ClaimedRun claim, EventEncoder encoder, AppendUnit append, TextCoalescer text, TimeProvider time, ILogger logger)
+    {
+        _claim = claim;
+        _encoder = encoder;
+        _append = append;
+        _text = text;
+        _time = time;
+        _logger = logger;
+        _last = claim.LastSequence;
+        (_tenant, _user) = claim.Key.Stream.Split();
+    }
+
+    public long LastSequence => Interlocked.Read(ref _last);
+
+    /// <summary>Cancelled once the run is known to be another's, or ended by another.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    /// <summary>Nothing is written any more; what is being written is given up.</summary>
+    public void MarkLost() => _lost.Cancel();
+
+    /// <summary>Writes what waits of the streamed text, then the event. Durable on return.</summary>
+    public async Task WriteAsync(AgentEvent @event, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+
+        // A cancelled agent stops waiting; the append goes on to its known outcome and holds the gate until then.
+        await WriteHeldAsync(@event, final: false).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Takes a piece of streamed text in; writes it now or within the coalescing interval.</summary>
+    public async Task StreamAsync(TextKind kind, string text, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfClosed();
+        if (string.IsNullOrEmpty(text))
+        {
+            return;
+        }
+
+        var wait = _text.Add(kind, text);
+        if (wait > TimeSpan.Zero)
+        {
+            ScheduleFlush(wait);
+            return;
+        }
+
+        await _gate.WaitAsync(cancellationToken);
+        await WriteHeldAsync(null, final: false).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Writes what waits and the terminal event; later writes throw <see cref="RunLostException"/>.</summary>
+    public async Task EndAsync(AgentEvent terminal)
+    {
+        await SealAsync();
+        await _gate.WaitAsync(CancellationToken.None);
+        await WriteHeldAsync(terminal, final: true);
+    }
+
+    /// <summary>Waits for a write under way, then refuses every further one but the end.</summary>
+    public async Task SealAsync()
+    {
+        await _gate.WaitAsync(CancellationToken.None);
+        _sealed = true;
+        _gate.Release();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await SealAsync();
+        await _closed.CancelAsync();
+        await _flush;
+
+        // The sources and the gate own no handle, and a stray task of the agent may still come to be refused here.
+    }
+
+    private async Task WriteHeldAsync(AgentEvent? @event, bool final)
+    {
+        try
+        {
+            if (final)
+            {
+                ThrowIfLost();
+            }
+            else
+            {
+                ThrowIfClosed();
+            }
+
+            var unit = _text.Drain(final || @event is not null).Select((e, i) => Encode(e, i)).ToList();
+            ExceptionDispatchInfo? invalid = null;
+            try
+            {
+                if (@event is not null)
+                {
+                    unit.Add(Encode(@event, unit.Count));
+                }
+            }
+            catch (InvalidEventException exception)
+            {
+                invalid = ExceptionDispatchInfo.Capture(exception);
+            }
+
+            if (unit.Count > 0)
+            {
+                await AppendAsync(unit);
+            }
+
+            invalid?.Throw();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private NewEvent Encode(AgentEvent @event, int index) => _encoder.Encode(@event with
+    {
+        Tenant = _tenant,
+        User = _user,
+        Thread = _claim.Thread,
+        Run = _claim.Key.Run,
+        Attempt = _claim.Attempt,
+        Sequence = _last + 1 + index,
+        Time = @event.Time ?? _time.GetUtcNow(),
+    });
+
+    private async Task AppendAsync(List<NewEvent> unit)
+    {
+        for (var failures = 0; ; failures++)
+        {
+            try
+            {
+                var result = await _append(unit, _lost.Token);
+                Interlocked.Exchange(ref _last, Math.Max(_last, result.Events[^1].Sequence));
+                return;
+            }
+            catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
+            {
+                MarkLost();
+                throw new RunLostException($"Run {_claim.Key.Run} is no longer attempt {_claim.Attempt}'s: {exception.Message}");
+            }
+            catch (Exception exception) when (exception is not AppendRejectedException)
+            {
+                ThrowIfLost();
+                LogRetry(failures == 0 ? LogLevel.Warning : LogLevel.Debug, _claim.Key.Run, exception.Message);
+            }
+
+            await PauseAsync(failures);
+        }
+    }
+
+    private async Task PauseAsync(int failures)
+    {
+        var pause = TimeSpan.FromMilliseconds(50 << Math.Min(failures, 6));
+        try
+        {
+            await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _lost.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            ThrowIfLost();
+        }
+    }
+
+    private void ScheduleFlush(TimeSpan wait)
+    {
+        lock (_flushLock)
+        {
+            if (_flushScheduled)
+            {
+                return;
+            }
+
+            _flushScheduled = true;
+            _flush = FlushLaterAsync(_flush, wait);
+        }
+    }
+
+    private async Task FlushLaterAsync(Task previous, TimeSpan wait)
+    {
+        try
+        {
+            await Task.Delay(wait, _time, _closed.Token);
+            await _gate.WaitAsync(_closed.Token);
+
+            // Cleared before the text is drained: a piece that comes now is drained here or schedules anew.
+            lock (_flushLock)
+            {
+                _flushScheduled = false;
+            }
+
+            await WriteHeldAsync(null, final: false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Closed, or lost: the next call of the agent says so.
+        }
+
+        await previous;
+    }
+
+    private void ThrowIfClosed()
+    {
+        ThrowIfLost();
+        if (_sealed)
+        {
+            throw new RunLostException($"Attempt {_claim.Attempt} at run {_claim.Key.Run} is over: nothing more can be written");
+        }
+    }
+
+    private void ThrowIfLost()
+    {
+        if (_lost.IsCancellationRequested)
+        {
+            throw new RunLostException($"Run {_claim.Key.Run} was lost to another worker, or ended by it");
+        }
+    }
+
+    [LoggerMessage(EventId = 3010, Message = "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
+    private partial void LogRetry(LogLevel level, string run, string error);
+}

@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using Pipeline.Persistence;
+
+namespace Pipeline.Agents.Worker;
+
+/// <summary>
+/// The runs this worker executes: bounded in number, each owned by a task that is awaited here. Thread-safe.
+/// </summary>
+internal sealed partial class RunSlots(
+    RunExecutor executor, RunClaims runs, EventEncoder encoder, RunAppender appender, Failpoints failpoints,
+    WorkerMetrics metrics, IOptions<WorkerOptions> options, TimeProvider time, ILogger<RunSlots> logger)
+{
+    private readonly WorkerOptions _options = options.Value;
+    private readonly ILogger<RunSlots> _logger = logger;
+    private readonly ConcurrentDictionary<RunKey, ActiveRun> _held = new();
+    private readonly ConcurrentDictionary<ActiveRun, Task> _executions = new();
+    private readonly SemaphoreSlim _free = new(options.Value.MaxConcurrentRuns);
+    private readonly Lock _beginning = new();
+    private bool _closed;
+
+    /// <summary>How many more runs fit.</summary>
+    public int Free => Volatile.Read(ref _closed) ? 0 : _free.CurrentCount;
+
+    /// <summary>Runs whose lease this worker renews.</summary>
+    public ICollection<ActiveRun> Held => _held.Values;
+
+    /// <summary>Null: this worker does not execute the run.</summary>
+    public ActiveRun? Find(RunKey run) => _held.GetValueOrDefault(run);
+
+    /// <summary>
+    /// Claims a queued run and begins with it. False: full, stopping, or the run is not to be had. Not to be cancelled:
+    /// a claim that was given up may have been committed, and nobody would execute the run. Statements are bounded.
+    /// </summary>
+    public Task<bool> TryClaimAsync(RunKey run) => TryBeginAsync(
+        run, () => runs.ClaimAsync(run.Stream, run.Run, _options.Lease, CancellationToken.None), takenOver: false);
+
+    /// <summary>Takes over a run whose lease expired and begins with it. Otherwise as <see cref="TryClaimAsync"/>.</summary>
+    public Task<bool> TryTakeOverAsync(RunLease expired) => TryBeginAsync(
+        expired.Key, () => runs.TakeOverAsync(expired, _options.Lease, CancellationToken.None), takenOver: true);
+
+    /// <summary>No run begins any more.</summary>
+    public void Close()
+    {
+        lock (_beginning)
+        {
+            _closed = true;
+        }
+    }
+
+    /// <summary>Waits until every execution, and every agent that outlived its own, is over.</summary>
+    public Task DrainAsync() => Task.WhenAll(_executions.Values);
+
+    private async Task<bool> TryBeginAsync(RunKey key, Func<Task<ClaimedRun?>> claim, bool takenOver)
+    {
+        if (Volatile.Read(ref _closed) || _held.ContainsKey(key) || !_free.Wait(0, CancellationToken.None))
+        {
+            return false;
+        }
+
+        var begun = false;
+        try
+        {
+            if (await claim() is { } claimed)
+            {
+                failpoints.Hit(Failpoints.AfterClaim);
+                begun = BeginUnlessClosed(claimed, takenOver);
+                if (!begun)
+                {
+                    await runs.ReleaseAsync(claimed.Key, claimed.Attempt, CancellationToken.None);
+                }
+            }
+        }
+        finally
+        {
+            if (!begun)
+            {
+                _free.Release();
+            }
+        }
+
+        return begun;
+    }
+
+    private bool BeginUnlessClosed(ClaimedRun claim, bool takenOver)
+    {
+        lock (_beginning)
+        {
+            if (!_closed)
+            {
+                Begin(claim, takenOver);
+            }
+
+            return !_closed;
+        }
+    }
+
+    private void Begin(ClaimedRun claim, bool takenOver)
+    {
+        var text = new TextCoalescer(time, TimeSpan.FromSeconds(1.0 / _options.DeltasPerSecond));
+        var journal = new RunJournal(claim, encoder, appender.AppendAsync, text, time, _logger);
+        var run = new ActiveRun(claim, journal);
+        if (_held.TryGetValue(claim.Key, out var earlier))
+        {
+            earlier.Stop(StopReason.Lost);
+        }
+
+        _held[claim.Key] = run;
+        metrics.Began(takenOver);
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _executions[run] = OwnAsync(run, started.Task);
+        started.SetResult();
+    }
+
+    private async Task OwnAsync(ActiveRun run, Task registered)
+    {
+        await registered;
+        try
+        {
+            await executor.ExecuteAsync(run);
+        }
+        catch (Exception exception)
+        {
+            // Only a fault of the pipeline's own comes here. The lease runs out and tells the others.
+            LogFault(exception, run.Claim.Key.Run, run.Claim.Attempt);
+            run.Stop(StopReason.Lost);
+        }
+
+        _held.TryRemove(KeyValuePair.Create(run.Claim.Key, run));
+        await run.Agent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await run.DisposeAsync();
+        _free.Release();
+        _executions.TryRemove(run, out _);
+    }
+
+    [LoggerMessage(3030, LogLevel.Error, "Run {Run}, attempt {Attempt}, was given up because of an unexpected fault; its lease will expire")]
+    private partial void LogFault(Exception exception, string run, int attempt);
+}

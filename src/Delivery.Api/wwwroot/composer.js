@@ -1,0 +1,83 @@
+import { newId } from './api.js';
+import { setText } from './dom.js';
+
+/**
+ * The form that sends requests. The text stays until the server has taken it; sending the same text again after a
+ * failure is the same request, under the same idempotency key.
+ */
+export class Composer {
+  #form = document.getElementById('composer');
+  #input = document.getElementById('input');
+  #button = document.getElementById('send');
+  #status = document.getElementById('composer-status');
+  #send;
+  #unanswered = null;
+
+  /** @param send `(text, key) => Promise` that settles when the request was taken or refused */
+  constructor(send) {
+    this.#send = send;
+    this.#form.addEventListener('submit', event => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#input.addEventListener('keydown', event => {
+      if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        this.#form.requestSubmit();
+      }
+    });
+    this.#input.addEventListener('input', () => this.#grow());
+  }
+
+  /** Puts a text into the form and sends it. */
+  submit(text) {
+    this.#input.value = text;
+    this.#form.requestSubmit();
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  async #submit() {
+    const text = this.#input.value.trim();
+    if (text === '' || this.#button.disabled) {
+      return;
+    }
+
+    if (this.#unanswered?.text !== text) {
+      this.#unanswered = { text, key: newId() };
+    }
+
+    this.#busy(true);
+    try {
+      await this.#send(text, this.#unanswered.key);
+      this.#unanswered = null;
+      this.#input.value = '';
+      this.#tell('');
+    } catch (error) {
+      this.#tell(error.message, 'failed');
+    } finally {
+      this.#busy(false);
+      this.#grow();
+      this.focus();
+    }
+  }
+
+  #busy(isBusy) {
+    this.#button.disabled = isBusy;
+    this.#input.readOnly = isBusy;
+    if (isBusy) {
+      this.#tell('Sending…');
+    }
+  }
+
+  #tell(text, state = '') {
+    this.#status.dataset.state = state;
+    setText(this.#status, text);
+  }
+
+  #grow() {
+    this.#input.rows = Math.min(6, Math.max(1, this.#input.value.split('\n').length));
+  }
+}

@@ -1,0 +1,79 @@
+using Pipeline.Delivery.Api;
+
+namespace Pipeline.Delivery.Tests;
+
+public sealed class OptionsTests
+{
+    [Fact]
+    public async Task Every_wrong_setting_of_every_section_is_listed_at_once_with_its_value_and_the_remedy()
+    {
+        var errors = await StartErrorsAsync(new()
+        {
+            ["Auth:SigningKey"] = "short",
+            ["Auth:ClockSkew"] = "01:00:00",
+            ["Auth:UserClaim"] = " ",
+            ["Delivery:AllowedOrigins:0"] = "app.example.com/",
+            ["Delivery:MaxAppendBytes"] = "1",
+            ["Delivery:DrainDelay"] = "01:00:00",
+            ["Persistence:Provider"] = "oracle",
+            ["Bus:Transport"] = "pigeon",
+        });
+
+        foreach (var expected in (string[])
+            [
+                "Auth:SigningKey has 5 bytes", "Auth:ClockSkew is 01:00:00", "Auth:UserClaim is empty",
+                "Delivery:AllowedOrigins:0 is 'app.example.com/'", "Delivery:MaxAppendBytes is 1", "Delivery:DrainDelay is 01:00:00",
+                "Persistence:Provider", "Bus:Transport",
+            ])
+        {
+            Assert.True(errors.Exists(error => error.Contains(expected, StringComparison.Ordinal)), $"{expected} is not in {string.Join('\n', errors)}");
+        }
+    }
+
+    [Fact]
+    public async Task A_value_that_cannot_be_read_is_named()
+    {
+        var errors = await StartErrorsAsync(new() { ["Delivery:DrainDelay"] = "soon" });
+
+        Assert.Contains("'soon' at 'Delivery:DrainDelay'", Assert.Single(errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Auth:SigningKey", "", "Auth:Authority and Auth:SigningKey are both empty")]
+    [InlineData("Auth:Authority", "https://login.example.com", "are both set")]
+    [InlineData("Auth:DevToken", "true", "Auth:DevToken is true, but the environment is not Development")]
+    public async Task A_production_host_insists_on_one_source_of_trust(string setting, string value, string expected)
+    {
+        var errors = await StartErrorsAsync(new() { [setting] = value });
+
+        Assert.Contains(errors, error => error.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_authority_needs_https_and_an_audience()
+    {
+        var errors = await StartErrorsAsync(new() { ["Auth:SigningKey"] = "", ["Auth:Authority"] = "http://login.example.com" });
+
+        Assert.Contains(errors, error => error.StartsWith("Auth:Audience is empty", StringComparison.Ordinal));
+        Assert.Contains(errors, error => error.StartsWith("Auth:Authority is 'http://login.example.com'", StringComparison.Ordinal));
+    }
+
+    private static async Task<List<string>> StartErrorsAsync(Dictionary<string, string?> settings)
+    {
+        var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
+        var standardError = Console.Error;
+        await using var written = new StringWriter();
+        Console.SetError(written);
+        try
+        {
+            var code = await HostRunner.RunAsync([], () => TestNode.Compose(folder, settings, "Production", standalone: false));
+            Assert.Equal(1, code);
+            return [.. written.ToString().Split('\n').Where(line => line.StartsWith("  - ", StringComparison.Ordinal)).Select(line => line[4..])];
+        }
+        finally
+        {
+            Console.SetError(standardError);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
