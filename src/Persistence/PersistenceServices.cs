@@ -34,6 +34,10 @@ public static class PersistenceServices
             provider.GetRequiredService<ILogger<RunAppender>>()));
         services.AddScoped<AgentEventPublisher>();
         services.AddSingleton<LogReader>();
+        services.AddSingleton<LogAdmin>();
+        services.AddSingleton<SchemaCheck>();
+        services.AddHostedService<SchemaGate>();
+        services.AddHostedService<RetentionTrimmer>();
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<RunClaims>();

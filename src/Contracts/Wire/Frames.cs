@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Pipeline.Contracts;
 
 /// <summary>First frame of a connection (PROTOCOL.md, "Frames").</summary>
@@ -7,9 +9,11 @@ public sealed record ReadyFrame
     public string Type => FrameTypes.Ready;
 
     /// <summary>Where the connection starts to read; null until the node knows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Cursor { get; init; }
 
     /// <summary>Cursor of the stream's newest event; null until the node has read it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Head { get; init; }
 
     /// <summary><c>live</c>, <c>replaying</c> or <c>reset</c>.</summary>
@@ -52,6 +56,7 @@ public sealed record HeartbeatFrame
     public string Type => FrameTypes.Heartbeat;
 
     /// <summary>Last cursor sent on this connection; null when none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Cursor { get; init; }
 }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 
 namespace Pipeline.Delivery.Api;
@@ -44,7 +45,7 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
             return AskToComeBackAsync(context.HttpContext);
         }
 
-        var cause = context.AuthenticateFailure is null ? null : context.ErrorDescription ?? context.AuthenticateFailure.Message;
+        var cause = CauseOf(context);
         context.Response.Headers.WWWAuthenticate = cause is null
             ? JwtBearerDefaults.AuthenticationScheme
             : $"Bearer error=\"invalid_token\", error_description=\"{Quotable(cause)}\"";
@@ -57,6 +58,15 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
     public override Task Forbidden(ForbiddenContext context) =>
         Problem.Forbidden("the token does not allow this; ask for one with the scope that the operation names")
             .ExecuteAsync(context.HttpContext);
+
+    // The framework's own texts where it has one; other exceptions of its are not for the caller.
+    private static string? CauseOf(JwtBearerChallengeContext context) => context.AuthenticateFailure switch
+    {
+        null => null,
+        AuthenticationFailureException ours => ours.Message,
+        _ when !string.IsNullOrEmpty(context.ErrorDescription) => context.ErrorDescription,
+        _ => "it is no valid token",
+    };
 
     // An EventSource gives up for good on 503, so it gets an empty stream that it opens again.
     private static async Task AskToComeBackAsync(HttpContext context)

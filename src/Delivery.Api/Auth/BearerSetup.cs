@@ -40,14 +40,23 @@ internal sealed class BearerSetup(
         {
             ValidateAudience = !string.IsNullOrEmpty(auth.Audience),
             ValidAudience = auth.Audience,
-            ValidateIssuer = !string.IsNullOrEmpty(auth.Issuer) || !string.IsNullOrEmpty(auth.Authority),
-            IssuerValidator = (issuer, _, _) => IsIssuer(issuer)
-                ? issuer
-                : throw new SecurityTokenInvalidIssuerException($"issuer '{issuer}' is not the expected one"),
+            ValidateIssuer = false,
             LifetimeValidator = (notBefore, expires, _, _) => IsAlive(notBefore, expires, auth.ClockSkew),
             NameClaimType = auth.UserClaim,
         };
         AddKeys(bearer.TokenValidationParameters, auth);
+        if (!string.IsNullOrEmpty(auth.Issuer) || !string.IsNullOrEmpty(auth.Authority))
+        {
+            AddIssuer(bearer.TokenValidationParameters);
+        }
+    }
+
+    private void AddIssuer(TokenValidationParameters parameters)
+    {
+        parameters.ValidateIssuer = true;
+        parameters.IssuerValidator = (issuer, _, _) => IsIssuer(issuer)
+            ? issuer
+            : throw new SecurityTokenInvalidIssuerException($"issuer '{issuer}' is not the expected one");
     }
 
     private void AddKeys(TokenValidationParameters parameters, AuthOptions auth)

@@ -8,7 +8,7 @@ namespace Pipeline.Delivery.Api;
 /// bounded in events and bytes. Pure; one thread at a time. The log is the truth, pages are hints: a page never changes
 /// the history, and what the tail lacks is read from the log.
 /// </summary>
-public sealed class FeedTail(StreamKey stream)
+internal sealed class FeedTail(StreamKey stream)
 {
     private readonly List<ReadOnlyMemory<byte>> _bodies = [];
     private long _first = 1;

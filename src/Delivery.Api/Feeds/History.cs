@@ -1,7 +1,7 @@
 namespace Pipeline.Delivery.Api;
 
 /// <summary>Which history of a stream: the database's generation first, then the stream's incarnation.</summary>
-public readonly record struct History(long Generation, long Incarnation) : IComparable<History>
+internal readonly record struct History(long Generation, long Incarnation) : IComparable<History>
 {
     /// <inheritdoc/>
     public int CompareTo(History other) =>
@@ -9,10 +9,10 @@ public readonly record struct History(long Generation, long Incarnation) : IComp
 }
 
 /// <summary>Most events and bytes of bodies that a tail keeps.</summary>
-public readonly record struct FeedBounds(int Events, long Bytes);
+internal readonly record struct FeedBounds(int Events, long Bytes);
 
 /// <summary>What became of a page's part.</summary>
-public enum Offered
+internal enum Offered
 {
     /// <summary>Nothing new: doubled, late, or of a former history.</summary>
     Stale,

@@ -3,7 +3,7 @@ namespace Pipeline.Delivery.Api;
 /// <summary>
 /// Counts each relay's pages and beacons, and tells when something was, or may have been, missed. Thread-safe.
 /// </summary>
-public sealed class RelayWatch(TimeProvider time)
+internal sealed class RelayWatch(TimeProvider time)
 {
     /// <summary>A relay beacons every second: longer silence means that its pages do not get here.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);

@@ -3,12 +3,36 @@ namespace Pipeline.Delivery.Api;
 /// <summary>What this node lacks at the moment: <c>bus</c>, <c>log</c>. Thread-safe; those who talk to a dependency report.</summary>
 public sealed class Degradation
 {
-    /// <summary>Sorted; empty when nothing is missing.</summary>
-    public IReadOnlyList<string> Current => throw new NotImplementedException();
+    public const string Bus = "bus";
+    public const string Log = "log";
+
+    private readonly Lock _lock = new();
+    private volatile string[] _current = [];
+
+    /// <summary>Sorted; empty when nothing is missing. The same object until something changes.</summary>
+    public IReadOnlyList<string> Current => _current;
+
+    /// <summary>Whether the log cannot be read at the moment.</summary>
+    public bool IsLogAway => _current.Contains(Log);
 
     /// <summary>Raised after <see cref="Current"/> changed.</summary>
-    public event Action? Changed { add => throw new NotImplementedException(); remove => throw new NotImplementedException(); }
+    public event Action? Changed;
 
     /// <param name="dependency"><c>bus</c> or <c>log</c>.</param>
-    public void Report(string dependency, bool available) => throw new NotImplementedException();
+    public void Report(string dependency, bool available)
+    {
+        lock (_lock)
+        {
+            if (_current.Contains(dependency) != available)
+            {
+                return;
+            }
+
+            _current = available
+                ? [.. _current.Where(name => name != dependency)]
+                : [.. _current.Append(dependency).Order(StringComparer.Ordinal)];
+        }
+
+        Changed?.Invoke();
+    }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Pipeline.Messaging;
 
 namespace Pipeline.Delivery.Api;
 
@@ -35,6 +36,12 @@ public static class DeliveryHost
             host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore;
         });
         return builder;
+    }
+
+    /// <summary>What the node takes from the bus.</summary>
+    public static void ConfigureBus(PipelineBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
     }
 
     /// <summary>Maps everything the node serves.</summary>

@@ -13,18 +13,9 @@ internal static class RequestIds
         Checked(name, value.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The request's idempotency key, or null where it has none.</summary>
-    /// <exception cref="RejectedRequestException">It is no id, or there are several.</exception>
-    public static string? IdempotencyKey(HttpRequest request)
-    {
-        var values = request.Headers[IdempotencyKeyHeader];
-        return values.Count switch
-        {
-            0 => null,
-            1 => Checked(IdempotencyKeyHeader, values[0]),
-            _ => throw new RejectedRequestException(Problem.BadRequest(
-                IdempotencyKeyHeader, $"{IdempotencyKeyHeader} is there {values.Count} times; send it once")),
-        };
-    }
+    /// <exception cref="RejectedRequestException">It is no id.</exception>
+    public static string? IdempotencyKey(HttpRequest request) =>
+        request.Headers.TryGetValue(IdempotencyKeyHeader, out var value) ? Checked(IdempotencyKeyHeader, value) : null;
 
     private static string Checked(string name, string? value) =>
         Limits.DescribeInvalidId(value) is { } problem

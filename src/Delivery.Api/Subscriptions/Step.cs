@@ -3,7 +3,7 @@ using Pipeline.Contracts;
 namespace Pipeline.Delivery.Api;
 
 /// <summary>What a subscription is to do next.</summary>
-public enum StepKind
+internal enum StepKind
 {
     /// <summary>Nothing to do until the feed moves.</summary>
     Wait,
@@ -28,7 +28,7 @@ public enum StepKind
 }
 
 /// <param name="Cursor">Where the reader stands after this step.</param>
-public readonly record struct Step(StepKind Kind, Cursor Cursor = default)
+internal readonly record struct Step(StepKind Kind, Cursor Cursor = default)
 {
     /// <summary>Where the events continue: what the client was told, or said itself, last.</summary>
     public Cursor After { get; init; }

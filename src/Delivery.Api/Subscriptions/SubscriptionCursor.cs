@@ -8,7 +8,7 @@ namespace Pipeline.Delivery.Api;
 /// exactly previous + 1; whatever else happens it is told by a reset, which is judged only by a head that was read from
 /// the log after the reader's cursor arrived (PROTOCOL.md, "Cursors", "Server frames").
 /// </summary>
-public sealed class SubscriptionCursor
+internal sealed class SubscriptionCursor
 {
     private readonly long _arrived;
     private readonly Cursor? _now;
@@ -40,6 +40,9 @@ public sealed class SubscriptionCursor
 
     /// <summary>Tells the last ack of the reader's client id; none: from now on.</summary>
     public void Resolve(Cursor? ack) => (_at, _resolved) = (ack, true);
+
+    /// <summary>What <see cref="Next"/> would say were the log there; nothing counts as sent.</summary>
+    public Step Peek(FeedTail feed) => Judge(feed, logAway: false);
 
     /// <summary>The first frame, by what is known at this moment.</summary>
     /// <param name="logAway">The log cannot be read at the moment.</param>

@@ -149,7 +149,8 @@ internal sealed partial class AppendRunner(
     }
 
     private bool IsTransient(Exception exception) =>
-        exception is CommitFailedException || database.Log.Classify(exception) == Failure.Transient;
+        exception is not CommitOutcomeUnknownException
+        && (exception is CommitFailedException || database.Log.Classify(exception) == Failure.Transient);
 
     private static TimeSpan Delay(int number) => FirstDelay * (1 << number) * (0.5 + Random.Shared.NextDouble());
 

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Options;
+using Pipeline.Delivery.Api;
 
 namespace Pipeline.Delivery.Tests;
 
@@ -26,8 +26,16 @@ public sealed class OptionsTests
                 "Persistence:Provider", "Bus:Transport",
             ])
         {
-            Assert.Contains(errors, error => error.Contains(expected, StringComparison.Ordinal));
+            Assert.True(errors.Exists(error => error.Contains(expected, StringComparison.Ordinal)), $"{expected} is not in {string.Join('\n', errors)}");
         }
+    }
+
+    [Fact]
+    public async Task A_value_that_cannot_be_read_is_named()
+    {
+        var errors = await StartErrorsAsync(new() { ["Delivery:DrainDelay"] = "soon" });
+
+        Assert.Contains("'soon' at 'Delivery:DrainDelay'", Assert.Single(errors), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -53,16 +61,18 @@ public sealed class OptionsTests
     private static async Task<List<string>> StartErrorsAsync(Dictionary<string, string?> settings)
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
+        var standardError = Console.Error;
+        await using var written = new StringWriter();
+        Console.SetError(written);
         try
         {
-            await using var app = TestNode.Compose(folder, settings, "Production", standalone: false);
-            var exception = await Assert.ThrowsAnyAsync<Exception>(() => app.StartAsync());
-            return exception is AggregateException many
-                ? [.. many.InnerExceptions.OfType<OptionsValidationException>().SelectMany(e => e.Failures)]
-                : [.. Assert.IsType<OptionsValidationException>(exception).Failures];
+            var code = await HostRunner.RunAsync([], () => TestNode.Compose(folder, settings, "Production", standalone: false));
+            Assert.Equal(1, code);
+            return [.. written.ToString().Split('\n').Where(line => line.StartsWith("  - ", StringComparison.Ordinal)).Select(line => line[4..])];
         }
         finally
         {
+            Console.SetError(standardError);
             Directory.Delete(folder, recursive: true);
         }
     }

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -40,6 +41,12 @@ internal sealed class TestNode : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
         var app = Compose(folder, settings ?? [], environment, standalone);
         map?.Invoke(app);
+        if (app.Configuration["Persistence:Provider"] == "sqlite")
+        {
+            await using var context = app.Services.GetRequiredService<PipelineDatabase>().CreateContext();
+            await context.Database.MigrateAsync();
+        }
+
         await app.StartAsync();
         return new TestNode(app, folder);
     }
@@ -58,7 +65,6 @@ internal sealed class TestNode : IAsyncDisposable
             ["urls"] = "http://127.0.0.1:0",
             ["Persistence:Provider"] = "sqlite",
             ["Persistence:ConnectionString"] = $"Data Source={Path.Combine(folder, "pipeline.db")}",
-            ["Persistence:MigrateAtStart"] = "true",
             ["Bus:Transport"] = "memory",
             ["Auth:SigningKey"] = SigningKey,
         });
@@ -115,6 +121,16 @@ internal sealed class TestNode : IAsyncDisposable
         await _app.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
+}
+
+/// <summary>One node for a class of tests that do not get in each other's way.</summary>
+public sealed class SharedNode : IAsyncLifetime
+{
+    internal TestNode Node { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Node = await TestNode.StartAsync();
+
+    public ValueTask DisposeAsync() => Node.DisposeAsync();
 }
 
 /// <summary>An answer, read to its end.</summary>

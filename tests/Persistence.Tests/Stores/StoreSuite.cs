@@ -48,9 +48,9 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    protected TestProcess StartProcess()
+    protected TestProcess StartProcess(params (string Key, string Value)[] settings)
     {
-        var process = new TestProcess(provider, ConnectionString);
+        var process = new TestProcess(provider, ConnectionString, settings);
         _processes.Add(process);
         return process;
     }
@@ -84,13 +84,13 @@ public sealed class TestProcess : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public TestProcess(string provider, string connectionString)
+    public TestProcess(string provider, string connectionString, params (string Key, string Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Persistence:Provider"] = provider,
             ["Persistence:ConnectionString"] = connectionString,
-        }).Build();
+        }).AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
         _services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
             .AddPipelinePersistence("test").BuildServiceProvider();
     }
@@ -102,6 +102,9 @@ public sealed class TestProcess : IAsyncDisposable
     public RunClaims Claims => Get<RunClaims>();
     public OutboxStore Outbox => Get<OutboxStore>();
     public AckStore Acks => Get<AckStore>();
+    public EventLog Log => Get<EventLog>();
+    public LogReader Reader => Get<LogReader>();
+    public OutboxHandover Handover => Get<OutboxHandover>();
 
     /// <summary>Appends one event in a transaction of its own.</summary>
     public Task<AppendResult> AppendAsync(AgentEvent @event) =>
@@ -113,11 +116,15 @@ public sealed class TestProcess : IAsyncDisposable
         var (tenant, user) = run.Key.Stream.Split();
         return AppendAsync(@event with
         {
-            Tenant = tenant, User = user, Thread = run.Thread, Run = run.Key.Run, Attempt = run.Attempt,
+            Tenant = tenant,
+            User = user,
+            Thread = run.Thread,
+            Run = run.Key.Run,
+            Attempt = run.Attempt,
         });
     }
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
-    private T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 }

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Pipeline.Testing;
 
-internal static class FreePort
+public static class FreePort
 {
     /// <summary>
     /// Finds a port below the range that kernels give to outgoing connections: a client that keeps dialling a stopped server

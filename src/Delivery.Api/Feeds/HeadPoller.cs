@@ -1,0 +1,167 @@
+using Microsoft.Extensions.Options;
+using Pipeline.Contracts;
+using Pipeline.Messaging;
+using Pipeline.Persistence;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>
+/// Reads the heads of connected streams from the log: at once where asked, all of them every 15 s as the last net, and
+/// every 500 ms while pages may not get here. It alone judges whether the log is there.
+/// </summary>
+internal sealed partial class HeadPoller : BackgroundService
+{
+    private static readonly TimeSpan Pass = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan FastPass = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    // Read where there is nothing else to read, to learn whether the log answers.
+    private static readonly StreamKey Probe = StreamKey.Of("-", "-");
+
+    private readonly FeedHub _hub;
+    private readonly LogReader _reader;
+    private readonly BusHealth _bus;
+    private readonly ProcessLease _leases;
+    private readonly Degradation _degradation;
+    private readonly DeliveryMetrics _metrics;
+    private readonly FeedOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<HeadPoller> _logger;
+    private int _failures;
+
+    public HeadPoller(
+        FeedHub hub, LogReader reader, BusHealth bus, ProcessLease leases, Degradation degradation, DeliveryMetrics metrics,
+        IOptions<FeedOptions> options, TimeProvider time, ILogger<HeadPoller> logger)
+    {
+        (_hub, _reader, _bus, _leases, _degradation) = (hub, reader, bus, leases, degradation);
+        (_metrics, _options, _time, _logger) = (metrics, options.Value, time, logger);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _bus.Changed += OnBusChanged;
+        OnBusChanged();
+        await using var stop = stoppingToken.Register(_hub.HeadsWanted.Pulse);
+        var nextPass = _time.GetTimestamp();
+        var lastPass = nextPass;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var all = nextPass <= _time.GetTimestamp() || (IsBusBlind() && _time.GetElapsedTime(lastPass) >= FastPass);
+            var feeds = _hub.TakeWanted(ref all);
+            var ok = true;
+            if (all || feeds.Count > 0)
+            {
+                ok = await ReadAsync(feeds, stoppingToken);
+            }
+
+            if (all)
+            {
+                _hub.CloseIdle();
+                lastPass = _time.GetTimestamp();
+                nextPass = _time.After(Pass * (0.75 + (Random.Shared.NextDouble() / 2)));
+            }
+
+            if (ok)
+            {
+                await _hub.HeadsWanted.WaitAsync(_time.After(FastPass));
+            }
+            else
+            {
+                await RetryLaterAsync(all, feeds, stoppingToken);
+            }
+        }
+
+        _bus.Changed -= OnBusChanged;
+    }
+
+    // Those who come meanwhile must not make it ask more often.
+    private async Task RetryLaterAsync(bool all, IReadOnlyCollection<Feed> feeds, CancellationToken stoppingToken)
+    {
+        var pause = TimeSpan.FromMilliseconds(Math.Min(100 << Math.Min(_failures, 5), LongestPause.TotalMilliseconds));
+        await Task.Delay(pause * (0.5 + (Random.Shared.NextDouble() / 2)), _time, stoppingToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (all)
+        {
+            _hub.WantAllHeads();
+            return;
+        }
+
+        foreach (var feed in feeds)
+        {
+            _hub.WantHead(feed);
+        }
+    }
+
+    private bool IsBusBlind()
+    {
+        var (expired, known) = (_leases.Expired, _leases.Known);
+        return !_bus.CanConsume
+            || _hub.IsAnyRelaySilent(relay => expired.Contains(relay) || (known.Count > 0 && !known.Contains(relay)));
+    }
+
+    private async Task<bool> ReadAsync(IReadOnlyCollection<Feed> feeds, CancellationToken stoppingToken)
+    {
+        try
+        {
+            foreach (var chunk in feeds.Count == 0 ? [[]] : feeds.Chunk(Limits.PageEvents))
+            {
+                await ReadChunkAsync(chunk, stoppingToken);
+                _metrics.HeadPoll(succeeded: true);
+            }
+
+            if (_failures > 0)
+            {
+                _failures = 0;
+                LogBack();
+            }
+
+            _degradation.Report(Degradation.Log, available: true);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            if (!stoppingToken.IsCancellationRequested)
+            {
+                Failed(exception);
+            }
+
+            return false;
+        }
+    }
+
+    private async Task ReadChunkAsync(Feed[] feeds, CancellationToken stoppingToken)
+    {
+        using var timeout = new CancellationTokenSource(_options.LogTimeout, _time);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, timeout.Token);
+        var began = _hub.Tick();
+        var streams = feeds.Length == 0 ? [Probe] : feeds.Select(feed => feed.Stream).Distinct().ToList();
+        var heads = await _reader.ReadHeadsAsync(streams, bounded.Token).WaitAsync(bounded.Token);
+        foreach (var feed in feeds)
+        {
+            feed.Announce(heads[feed.Stream], _hub.Bounds, began, _hub.Tick());
+        }
+    }
+
+    private void Failed(Exception exception)
+    {
+        _metrics.HeadPoll(succeeded: false);
+        if (_failures++ == 0)
+        {
+            LogAway(exception);
+        }
+
+        _degradation.Report(Degradation.Log, available: false);
+    }
+
+    private void OnBusChanged()
+    {
+        _degradation.Report(Degradation.Bus, _bus.CanConsume);
+        _hub.HeadsWanted.Pulse();
+    }
+
+    [LoggerMessage(4110, LogLevel.Warning, "The log cannot be read; connections stay open and catch up when it is back. Check the database that Persistence:ConnectionString names")]
+    private partial void LogAway(Exception exception);
+
+    [LoggerMessage(4111, LogLevel.Information, "The log can be read again")]
+    private partial void LogBack();
+}

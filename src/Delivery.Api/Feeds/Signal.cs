@@ -1,0 +1,53 @@
+namespace Pipeline.Delivery.Api;
+
+/// <summary>
+/// Wakes one waiter: whoever changes something pulses, the waiter looks again at everything. A pulse while nobody waits is
+/// kept, several count as one, and one may come for nothing.
+/// </summary>
+internal sealed class Signal : IDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private volatile TaskCompletionSource _pulsed = New();
+    private long _armedFor;
+
+    public Signal(TimeProvider time)
+    {
+        _time = time;
+        _timer = time.CreateTimer(
+            static signal => ((Signal)signal!).Pulse(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Pulse() => _pulsed.TrySetResult();
+
+    /// <summary>Waits for a pulse, at most until <paramref name="due"/>, a timestamp of the time provider.</summary>
+    public async Task WaitAsync(long due)
+    {
+        var now = _time.GetTimestamp();
+        if (due <= now)
+        {
+            return;
+        }
+
+        // An earlier alarm that is still set wakes for nothing once; that is cheaper than to set the timer every time.
+        if (_armedFor <= now || due < _armedFor)
+        {
+            _armedFor = due;
+            _timer.Change(_time.GetElapsedTime(now, due) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        }
+
+        await _pulsed.Task;
+        _pulsed = New();
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+internal static class Timestamps
+{
+    /// <summary>The timestamp so much later.</summary>
+    public static long After(this TimeProvider time, TimeSpan span) =>
+        time.GetTimestamp() + (long)(span.TotalSeconds * time.TimestampFrequency);
+}

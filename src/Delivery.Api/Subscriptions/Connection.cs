@@ -1,0 +1,97 @@
+using Pipeline.Contracts;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>Why a connection ends; on WebSocket its close frame.</summary>
+/// <param name="Code">See <see cref="CloseCodes"/>.</param>
+internal sealed record Close(int Code, string Reason);
+
+/// <summary>What others may want of one connection. Thread-safe.</summary>
+internal sealed class Connection(Caller caller, string? client, Signal signal)
+{
+    private readonly Lock _lock = new();
+    private Close? _close;
+    private Cursor? _ack;
+    private long _drainAt = long.MaxValue;
+    private DateTimeOffset? _expires = caller.Expires;
+
+    public Caller Caller => caller;
+
+    public string? Client => client;
+
+    /// <summary>Why to close, once there is a reason; the first one counts.</summary>
+    public Close? Closing
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _close;
+            }
+        }
+    }
+
+    /// <summary>When to close because the node stops, as a timestamp.</summary>
+    public long DrainAt => Interlocked.Read(ref _drainAt);
+
+    /// <summary>When the token ends; null for never.</summary>
+    public DateTimeOffset? Expires
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _expires;
+            }
+        }
+    }
+
+    public void CloseWith(int code, string reason)
+    {
+        lock (_lock)
+        {
+            _close ??= new Close(code, reason);
+        }
+
+        signal.Pulse();
+    }
+
+    public void Drain(long at)
+    {
+        Interlocked.Exchange(ref _drainAt, at);
+        signal.Pulse();
+    }
+
+    public void Renew(DateTimeOffset? expires)
+    {
+        lock (_lock)
+        {
+            _expires = expires;
+        }
+
+        signal.Pulse();
+    }
+
+    /// <summary>Leaves an ack for whoever owns the subscription.</summary>
+    public void LeaveAck(Cursor cursor)
+    {
+        lock (_lock)
+        {
+            _ack = cursor;
+        }
+
+        signal.Pulse();
+    }
+
+    public Cursor? TakeAck()
+    {
+        lock (_lock)
+        {
+            var ack = _ack;
+            _ack = null;
+            return ack;
+        }
+    }
+
+    public void Pulse() => signal.Pulse();
+}

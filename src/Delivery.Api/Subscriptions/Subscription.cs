@@ -1,0 +1,253 @@
+using Pipeline.Contracts;
+using Pipeline.Persistence;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>
+/// One connection's reading of its stream: it holds a cursor and pulls, from the feed's tail what that holds, from the log
+/// what it does not. Used by one thread at a time; at most one read of the log is under way.
+/// </summary>
+internal sealed class Subscription : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    private readonly SubscriptionServices _services;
+    private readonly Feed _feed;
+    private readonly SubscriptionCursor _cursor;
+    private readonly string? _client;
+    private readonly CancellationTokenSource _end = new();
+    private Cursor? _startAck;
+    private Cursor? _start;
+    private bool _startKnown;
+    private Task _reading = Task.CompletedTask;
+    private (Cursor Asked, LogPage Page, long Began)? _answer;
+    private volatile bool _busy;
+    private bool _held;
+    private int _failures;
+    private long _retryAt;
+
+    /// <param name="given">The cursor the client gave.</param>
+    /// <param name="client">Its client id; without a cursor it goes on at that client's last ack.</param>
+    /// <param name="cursorIsAck">Whether a given cursor counts as the client's ack, once it was found good.</param>
+    public Subscription(
+        SubscriptionServices services, StreamKey stream, Cursor? given, string? client, Signal signal, bool cursorIsAck)
+    {
+        (_services, _client, Signal) = (services, client, signal);
+        _feed = services.Hub.Enter(stream, signal);
+        var arrived = services.Hub.Tick();
+        _cursor = _feed.Read(tail => given is null && client is not null
+            ? SubscriptionCursor.OfClient(tail, arrived)
+            : new SubscriptionCursor(given, tail, arrived));
+        _startAck = cursorIsAck && client is not null ? given : null;
+    }
+
+    /// <summary>Pulsed when there may be something to do.</summary>
+    public Signal Signal { get; }
+
+    /// <summary>The cursor the client knows of; null for none.</summary>
+    public Cursor? Told => _cursor.Told;
+
+    /// <summary>When to poll again though nothing pulsed, as a timestamp.</summary>
+    public long RetryAt => _held ? _retryAt : long.MaxValue;
+
+    /// <summary>Cursor of the stream's newest event as far as this node knows; null while the log has not told.</summary>
+    public Cursor? Head => _feed.Read(tail => tail.HeadKnown ? new Cursor(tail.Epoch, tail.Head) : (Cursor?)null);
+
+    /// <summary>Finds out what the first frame should say. False: it is under way, wait for the signal.</summary>
+    public bool TrySettle()
+    {
+        if (_services.Degradation.IsLogAway)
+        {
+            return true;
+        }
+
+        if (_busy)
+        {
+            return false;
+        }
+
+        TakeStart();
+        var step = _feed.Read(_cursor.Peek);
+        return Do(step, 1, 1).Kind == step.Kind;
+    }
+
+    public ReadyFrame Ready(int heartbeat)
+    {
+        var degraded = _services.Degradation.Current;
+        var frame = _feed.Read(tail => _cursor.Ready(tail, degraded.Contains(Degradation.Log), degraded, heartbeat));
+        Settle(frame.Resume == ResumeKinds.Live, frame.Reason);
+        return frame;
+    }
+
+    /// <summary>What to send now: events, live or reset; or wait for the signal.</summary>
+    public Step Poll(int limit, int maxBytes)
+    {
+        _held = false;
+        if (_busy)
+        {
+            return new Step(StepKind.Wait);
+        }
+
+        TakeStart();
+        var step = TakeAnswer();
+        if (step.Kind == StepKind.Wait)
+        {
+            var logAway = _services.Degradation.IsLogAway;
+            step = _feed.Read(tail => _cursor.Next(tail, logAway, limit, maxBytes));
+            if (step.Kind == StepKind.Events)
+            {
+                _services.Metrics.Pulled(fromTail: true);
+            }
+        }
+
+        Settle(step.Kind is StepKind.Events or StepKind.Live, step.Reason);
+        return Do(step, limit, maxBytes);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _services.Hub.Leave(_feed, Signal);
+        await _end.CancelAsync();
+        await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _end.Dispose();
+    }
+
+    /// <summary>Takes the client's ack, if it is of something it was sent.</summary>
+    public void Ack(Cursor cursor)
+    {
+        if (_client is not null && Told is { } told && told.Epoch == cursor.Epoch && cursor.Position <= told.Position)
+        {
+            _services.Acks.Note(_feed.Stream, _client, cursor);
+        }
+    }
+
+    private Step Do(Step step, int limit, int maxBytes)
+    {
+        switch (step.Kind)
+        {
+            case StepKind.NeedHead:
+                _services.Hub.WantHead(_feed);
+                return new Step(StepKind.Wait);
+            case StepKind.NeedStart:
+                Begin(LookUpStartAsync);
+                return new Step(StepKind.Wait);
+            case StepKind.ReadLog:
+                Begin(() => ReadAsync(step.Cursor, limit, maxBytes));
+                return new Step(StepKind.Wait);
+            default:
+                return step;
+        }
+    }
+
+    // While the log is away, only the poller asks it; its return wakes everyone.
+    private void Begin(Func<Task> read)
+    {
+        if (_services.Degradation.IsLogAway)
+        {
+            return;
+        }
+
+        _held = _retryAt > _services.Time.GetTimestamp();
+        if (!_held)
+        {
+            _busy = true;
+            _reading = RunAsync(read);
+        }
+    }
+
+    private async Task RunAsync(Func<Task> read)
+    {
+        try
+        {
+            await read();
+        }
+        finally
+        {
+            _busy = false;
+            Signal.Pulse();
+        }
+    }
+
+    private async Task ReadAsync(Cursor after, int limit, int maxBytes)
+    {
+        long began = 0;
+        var page = await _services.Replay.ReadAsync(
+            _feed.Stream, after.Position, limit, maxBytes, () => began = _services.Hub.Tick(), _end.Token);
+        _answer = page is null ? null : (after, page, began);
+        Ended(page is not null);
+    }
+
+    private async Task LookUpStartAsync()
+    {
+        var (known, ack) = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
+        (_startKnown, _start) = (known, ack);
+        Ended(known);
+    }
+
+    private void TakeStart()
+    {
+        if (_startKnown)
+        {
+            _startKnown = false;
+            _cursor.Resolve(_start);
+        }
+    }
+
+    private void Ended(bool succeeded)
+    {
+        _failures = succeeded ? 0 : _failures + 1;
+        _retryAt = succeeded ? 0 : Later();
+        if (!succeeded)
+        {
+            _services.Hub.WantHead(_feed);
+        }
+    }
+
+    private Step TakeAnswer()
+    {
+        if (_answer is not { } answer)
+        {
+            return new Step(StepKind.Wait);
+        }
+
+        _answer = null;
+        _feed.Announce(answer.Page, _services.Hub.Bounds, answer.Began, _services.Hub.Tick());
+        var step = _feed.Read(tail => _cursor.Take(tail, answer.Asked, answer.Page));
+        if (step.Kind == StepKind.Events)
+        {
+            _services.Metrics.Pulled(fromTail: false);
+        }
+        else
+        {
+            // The log answered beside the point: what it said of the head decides, or it is asked again a little later.
+            _failures++;
+            _retryAt = Later();
+        }
+
+        return step;
+    }
+
+    private long Later()
+    {
+        var pause = TimeSpan.FromMilliseconds(50 << Math.Min(_failures, 6));
+        return _services.Time.After((pause < LongestPause ? pause : LongestPause) * (0.5 + (Random.Shared.NextDouble() / 2)));
+    }
+
+    private void Settle(bool good, string? reset)
+    {
+        if (reset is not null)
+        {
+            _services.Metrics.Reset(reset);
+            _startAck = null;
+        }
+        else if (good && _startAck is { IsOldest: false } ack)
+        {
+            _startAck = null;
+            Ack(ack);
+        }
+    }
+}
+
+/// <summary>What subscriptions work with.</summary>
+internal sealed record SubscriptionServices(
+    FeedHub Hub, LogReplay Replay, AckCoalescer Acks, Degradation Degradation, DeliveryMetrics Metrics, TimeProvider Time);

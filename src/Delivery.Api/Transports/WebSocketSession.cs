@@ -1,0 +1,133 @@
+using System.Net.WebSockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Pipeline.Contracts;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>One open WebSocket: frames out, one writer at a time; frames in, which become wishes of the connection.</summary>
+internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
+{
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+
+    private readonly WriteBound _bound = new(options.WriteTimeout, time);
+
+    public string Transport => "websocket";
+
+    public async Task SendEventsAsync(Step step, CancellationToken cancellationToken)
+    {
+        using var frame = new PooledBuffer(EventWriter.SizeOf(step));
+        EventWriter.WriteFrame(frame, step);
+        await SendAsync(frame.Written, cancellationToken);
+    }
+
+    public Task SendAsync<T>(string type, string? cursor, T frame, JsonTypeInfo<T> json, CancellationToken cancellationToken) =>
+        SendAsync(JsonSerializer.SerializeToUtf8Bytes(frame, json), cancellationToken);
+
+    /// <summary>
+    /// Reads the client's frames until it closed or is gone. What it wants, and what it did wrong, is left with the
+    /// connection, whose owner alone writes.
+    /// </summary>
+    public async Task ReceiveAsync(Connection connection, TokenValidation tokens, CancellationToken cancellationToken)
+    {
+        using var frame = new PooledBuffer(512);
+        try
+        {
+            while (socket.State is WebSocketState.Open or WebSocketState.CloseSent)
+            {
+                frame.Clear();
+                var close = await ReceiveFrameAsync(frame, cancellationToken)
+                    ?? await TakeAsync(ClientFrame.Read(frame.Written.Span), connection, tokens);
+                if (close is not null)
+                {
+                    connection.CloseWith(close.Code, close.Reason);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            connection.CloseWith((int)WebSocketCloseStatus.NormalClosure, "the connection is gone");
+        }
+    }
+
+    /// <summary>Says why, and gives the client a moment to say goodbye.</summary>
+    public async Task CloseAsync(Close close, Task receiving, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(Farewell, time);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+            {
+                await socket.CloseOutputAsync((WebSocketCloseStatus)close.Code, close.Reason, bounded.Token);
+                await receiving.WaitAsync(bounded.Token);
+            }
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            socket.Abort();
+        }
+    }
+
+    public void Dispose() => _bound.Dispose();
+
+    private Task SendAsync(ReadOnlyMemory<byte> text, CancellationToken cancellationToken) => _bound.RunAsync(
+        static (state, token) =>
+            state.socket.SendAsync(state.text, WebSocketMessageType.Text, endOfMessage: true, token).AsTask(),
+        (socket, text),
+        cancellationToken);
+
+    /// <summary>Null: a text frame is there. Else why to close.</summary>
+    private async Task<Close?> ReceiveFrameAsync(PooledBuffer frame, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var part = await socket.ReceiveAsync(frame.GetMemory(512), cancellationToken);
+            switch (part.MessageType)
+            {
+                case WebSocketMessageType.Close:
+                    return new Close((int)WebSocketCloseStatus.NormalClosure, "");
+                case WebSocketMessageType.Binary:
+                    return new Close(CloseCodes.PolicyViolation, "a binary frame; this protocol has text frames only");
+            }
+
+            frame.Advance(part.Count);
+            if (frame.Written.Length > ClientFrame.MaxBytes)
+            {
+                return new Close(CloseCodes.TooBig, $"a frame has more than {ClientFrame.MaxBytes} bytes");
+            }
+
+            if (part.EndOfMessage)
+            {
+                return null;
+            }
+        }
+    }
+
+    private static async Task<Close?> TakeAsync(ClientFrame frame, Connection connection, TokenValidation tokens)
+    {
+        if (frame.Ack is { } ack)
+        {
+            connection.LeaveAck(ack);
+        }
+
+        if (frame.Token is null || !tokens.CanValidate)
+        {
+            return frame.Violation;
+        }
+
+        var caller = await tokens.ValidateAsync(frame.Token);
+        if (caller is null)
+        {
+            return new Close(CloseCodes.Unauthorized, "the token of the auth frame is bad or has expired");
+        }
+
+        if (caller.Stream != connection.Caller.Stream)
+        {
+            return new Close(CloseCodes.Forbidden, "the token of the auth frame is another user's");
+        }
+
+        connection.Renew(caller.Expires);
+        return null;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using Pipeline.Contracts;
+
+namespace Pipeline.Delivery.Api;
+
+/// <summary>WebSocket: who may open one, and its life (PROTOCOL.md, "WebSocket", "Close codes").</summary>
+internal sealed class WebSocketTransport(
+    PushLoop loop, SubscriptionServices services, TokenValidation tokens, OriginPolicy origins, IOptions<FeedOptions> options)
+{
+    public async Task RunAsync(HttpContext context)
+    {
+        if (!origins.Allows(context.Request))
+        {
+            await Problem.Forbidden("pages of this Origin may not open WebSockets here; add it to Delivery:AllowedOrigins").ExecuteAsync(context);
+            return;
+        }
+
+        var offered = context.WebSockets.WebSocketRequestedProtocols;
+        var token = offered.FirstOrDefault(name => name.StartsWith(Subprotocols.BearerPrefix, StringComparison.Ordinal));
+        var caller = Caller.Find(context)
+            ?? (token is null ? null : await tokens.ValidateAsync(token[Subprotocols.BearerPrefix.Length..]));
+        if (caller is null && token is null)
+        {
+            await context.ChallengeAsync();
+            return;
+        }
+
+        if (offered.Count > 0 && !offered.Contains(Subprotocols.V1))
+        {
+            throw new RejectedRequestException(Problem.BadRequest(
+                "Sec-WebSocket-Protocol", $"none of the offered subprotocols is {Subprotocols.V1}; offer it too, or none"));
+        }
+
+        var request = EventsRequest.Read(context.Request);
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
+        {
+            SubProtocol = offered.Count > 0 ? Subprotocols.V1 : null,
+        });
+        using var session = new WebSocketSession(socket, options.Value, services.Time);
+        await (caller is null ? RefuseAsync(session, context) : ServeAsync(socket, session, context, caller, request));
+    }
+
+    // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
+    private Task RefuseAsync(WebSocketSession session, HttpContext context)
+    {
+        var close = tokens.CanValidate
+            ? new Close(CloseCodes.Unauthorized, "the token is bad or has expired")
+            : new Close(CloseCodes.Overload, "the keys that tokens are checked with have not been fetched yet");
+        return session.CloseAsync(close, Task.CompletedTask, context.RequestAborted);
+    }
+
+    private async Task ServeAsync(
+        WebSocket socket, WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
+    {
+        using var signal = new Signal(services.Time);
+        await using var subscription = new Subscription(
+            services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
+        var connection = new Connection(caller, request.Client, signal);
+        var receiving = session.ReceiveAsync(connection, tokens, CancellationToken.None);
+        try
+        {
+            var close = await loop.RunAsync(connection, subscription, session, replaces: true, context.RequestAborted);
+            await session.CloseAsync(close, receiving, context.RequestAborted);
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            // The client is gone, or took nothing in for too long.
+        }
+        finally
+        {
+            socket.Abort();
+            await receiving;
+        }
+    }
+}

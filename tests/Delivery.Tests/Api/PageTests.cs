@@ -1,0 +1,65 @@
+using System.Net;
+
+namespace Pipeline.Delivery.Tests;
+
+public sealed class PageTests
+{
+    [Theory]
+    [InlineData("Development")]
+    [InlineData("Production")]
+    public async Task The_page_is_served_alike_in_every_environment(string environment)
+    {
+        await using var node = await TestNode.StartAsync(environment: environment);
+
+        var page = (await node.GetAsync("/")).Is(200);
+        Assert.Equal("text/html", page.Type);
+        Assert.Contains("<title>", page.Text, StringComparison.Ordinal);
+        Assert.True(page.Headers.CacheControl!.NoCache);
+    }
+
+    [Fact]
+    public async Task The_openapi_document_describes_every_resource()
+    {
+        await using var node = await TestNode.StartAsync(environment: "Production");
+
+        var document = (await node.GetAsync("/openapi/v1.json")).Is(200).Json;
+        var paths = document.GetProperty("paths");
+        (string Path, string[] Methods)[] expected =
+        [
+            ("/v1/events", ["get", "post"]), ("/v1/threads/{thread}/events", ["get"]), ("/v1/threads/{thread}/runs", ["post"]),
+            ("/v1/runs/{run}", ["get"]), ("/v1/runs/{run}/cancel", ["post"]), ("/v1/threads", ["get"]),
+            ("/v1/dev/token", ["post"]), ("/status", ["get"]), ("/health/live", ["get"]), ("/health/ready", ["get"]),
+        ];
+        Assert.Equal(expected.Select(e => e.Path).Order(), paths.EnumerateObject().Select(p => p.Name).Order());
+        foreach (var (path, methods) in expected)
+        {
+            Assert.Equal(methods, paths.GetProperty(path).EnumerateObject().Select(p => p.Name).Order());
+        }
+
+        var read = paths.GetProperty("/v1/events").GetProperty("get");
+        Assert.Contains("agent-events.v1", read.GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.True(read.GetProperty("responses").GetProperty("200").GetProperty("content").TryGetProperty("text/event-stream", out _));
+        Assert.True(paths.GetProperty("/v1/threads").GetProperty("get").TryGetProperty("security", out _));
+        Assert.False(paths.GetProperty("/status").GetProperty("get").TryGetProperty("security", out _));
+    }
+
+    [Theory]
+    [InlineData("https://app.example.com", true)]
+    [InlineData("https://evil.example.com", false)]
+    public async Task Pages_of_allowed_origins_may_use_the_api(string origin, bool allowed)
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:AllowedOrigins:0"] = "https://app.example.com" });
+
+        var answer = await node.SendAsync(
+            HttpMethod.Options,
+            "/v1/events",
+            null,
+            null,
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "authorization,content-type"));
+
+        Assert.Equal((int)HttpStatusCode.NoContent, answer.Status);
+        Assert.Equal(allowed, answer.Headers.Contains("Access-Control-Allow-Origin"));
+    }
+}

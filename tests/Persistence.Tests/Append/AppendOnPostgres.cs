@@ -1,0 +1,168 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Pipeline.Contracts;
+using Pipeline.Testing;
+
+namespace Pipeline.Persistence.Tests;
+
+/// <summary>What takes a server with many writers.</summary>
+public sealed class AppendOnPostgres() : AppendCompliance("postgres")
+{
+    [Fact]
+    public async Task A_retry_that_waited_for_the_lock_sees_what_the_first_try_committed()
+    {
+        // Two processes, so that nothing but the database orders them. The first holds the head between its statements
+        // and its commit; the second is then in the lock wait between the batch's two statements.
+        var thought = Two.Encoder.Encode(Events.Thinking());
+        await using var first = await One.Database.LockStreamAsync(Alice, Stop);
+        var stored = await first.AppendAsync([thought], Stop);
+        var retry = Two.Log.AppendAsync([thought], Stop);
+        await Eventually.HoldsAsync("the retry waits for the head lock", async () => await WaitersAsync() == 1);
+
+        await first.CommitAsync(Stop);
+
+        Assert.Equal(stored.Events[0] with { Duplicate = true }, Assert.Single((await retry).Events));
+        Assert.Equal(1, Assert.Single(await ReadAsync()).Position);
+    }
+
+    [Fact]
+    public async Task A_retry_that_waited_for_a_head_that_did_not_exist_stores_after_the_rollback()
+    {
+        var thought = Two.Encoder.Encode(Events.Thinking());
+        Task<AppendResult> retry;
+        await using (var first = await One.Database.LockStreamAsync(Alice, Stop))
+        {
+            await first.AppendAsync([thought], Stop);
+            retry = Two.Log.AppendAsync([thought], Stop);
+            await Eventually.HoldsAsync("the retry waits for the new head", async () => await WaitersAsync() == 1);
+        }
+
+        Assert.False(Assert.Single((await retry).Events).Duplicate);
+        Assert.Equal(1, Assert.Single(await ReadAsync()).Position);
+    }
+
+    [Fact]
+    public async Task Concurrent_appends_keep_positions_contiguous_and_in_commit_order()
+    {
+        const int Writers = 8;
+        const int Each = 25;
+        using var done = new CancellationTokenSource();
+        var observed = ObserveAsync(done.Token);
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            var process = writer % 2 == 0 ? One : Two;
+            for (var i = 0; i < Each; i++)
+            {
+                // Two streams, named in both orders: sorted locking must keep them from deadlock.
+                AgentEvent[] events = [Events.Thinking(run: $"r-{writer}"), Events.Thinking(run: $"r-{writer}").By("bob")];
+                var order = (writer + i) % 2 == 0 ? events : [.. events.Reverse()];
+                await process.Log.AppendAsync([.. order.Select(process.Encoder.Encode)], Stop);
+            }
+        }));
+        await done.CancelAsync();
+
+        Assert.Equal(0, await observed);
+        Assert.Equal(Enumerable.Range(1, Writers * Each).Select(i => (long)i), (await ReadAsync()).Select(e => e.Position));
+    }
+
+    [Fact]
+    public async Task A_head_that_stays_locked_times_out_and_says_so()
+    {
+        var hasty = StartProcess(("Persistence:LockTimeout", "00:00:00.2"));
+        await One.AppendAsync(Events.Thinking());
+        await using var locked = await One.Database.LockStreamAsync(Alice, Stop);
+
+        var elsewhere = await Assert.ThrowsAsync<TimeoutException>(() => hasty.AppendAsync(Events.Thinking()));
+        Assert.Contains("Persistence:LockTimeout", elsewhere.Message, StringComparison.Ordinal);
+
+        await using var own = await hasty.Database.LockStreamAsync(Bob, Stop);
+        var inProcess = await Assert.ThrowsAsync<TimeoutException>(() => hasty.AppendAsync(Events.Thinking().By("bob")));
+        Assert.Contains("Stream '7:default:bob'", inProcess.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("update pipeline.log_generation set system_id = '1'")]
+    [InlineData("update pipeline.log_generation set timeline = '00000000'")]
+    public async Task Another_system_id_or_timeline_raises_the_generation_before_anything_is_stored(string change)
+    {
+        var before = await AppendAsync(Events.Started());
+        await QueryAsync(context => context.Database.ExecuteSqlRawAsync(change, Stop));
+
+        var after = await AppendAsync(Events.Thinking());
+
+        Assert.True(after.Generation > before.Generation);
+        Assert.Equal(2, after.Events[0].Position);
+        Assert.Equal(after.Generation, (await AppendAsync(Events.Thinking())).Generation);
+        Assert.Equal(3, (await ReadAsync()).Count);
+    }
+
+    [Fact]
+    public async Task An_owners_transaction_gets_its_own_timeouts_back_and_the_raised_generation()
+    {
+        var before = await AppendAsync(Events.Started());
+        await QueryAsync(context => context.Database.ExecuteSqlRawAsync("update pipeline.log_generation set timeline = '0'", Stop));
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(Stop);
+        await using var transaction = await connection.BeginTransactionAsync(Stop);
+        await ScalarAsync(connection, "select set_config('lock_timeout', '7s', true)");
+
+        var after = await One.Log.AppendAsync(transaction, [Events.Thinking()], Stop);
+
+        Assert.True(after.Generation > before.Generation);
+        Assert.Equal("7s", await ScalarAsync(connection, "show lock_timeout"));
+        Assert.Equal("0", await ScalarAsync(connection, "show statement_timeout"));
+    }
+
+    [Fact]
+    public async Task Lookups_go_by_index_in_a_plan_made_while_the_tables_were_empty()
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(Stop);
+        await ScalarAsync(connection, "set plan_cache_mode = force_generic_plan");
+        await ScalarAsync(connection, "set pipeline.locked = '{}'");
+        await ScalarAsync(
+            connection,
+            $"prepare append (int[], text[], uuid[], text[], text[], text[], bigint[], int[], timestamptz[], int[], bytea[], json[], uuid, timestamptz) as {PostgresAppendSql.Append}");
+
+        await using var command = new NpgsqlCommand(
+            "explain execute append ('{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}',null,now())", connection);
+        var plan = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync(Stop);
+        while (await reader.ReadAsync(Stop))
+        {
+            plan.Add(reader.GetString(0));
+        }
+
+        Assert.DoesNotContain(plan, line => line.Contains("Seq Scan", StringComparison.Ordinal));
+    }
+
+    private static async Task<string?> ScalarAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (string?)await command.ExecuteScalarAsync(Stop);
+    }
+
+    private async Task<int> WaitersAsync()
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(Stop);
+        await using var command = new NpgsqlCommand(
+            "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'", connection);
+        return (int)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    /// <summary>How often a reader that knew position n could not read 1 … n, or saw n shrink.</summary>
+    private async Task<int> ObserveAsync(CancellationToken until)
+    {
+        var (violations, last) = (0, 0L);
+        while (!until.IsCancellationRequested)
+        {
+            var page = await One.Reader.ReadAsync(Alice, 0, 1000, int.MaxValue, Stop);
+            var isContiguous = page.Events.Select((e, index) => e.Position == index + 1).All(fits => fits);
+            violations += isContiguous && page.Head.Head == page.Events.Count && page.Head.Head >= last ? 0 : 1;
+            last = page.Head.Head;
+        }
+
+        return violations;
+    }
+}
