@@ -121,7 +121,7 @@ internal static class PostgresAppendSql
           on conflict (stream, run) do update set
             last_sequence = excluded.last_sequence,
             status = case when excluded.ended_at is null then r.status else excluded.status end,
-            lease_counter = r.lease_counter + case when r.attempt = 0 then 1 else 0 end,
+            lease_counter = r.lease_counter + 1,
             lease_seconds = coalesce(excluded.lease_seconds, r.lease_seconds),
             started_at = coalesce(r.started_at, excluded.started_at),
             ended_at = excluded.ended_at

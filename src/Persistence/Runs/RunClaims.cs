@@ -17,17 +17,19 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     /// </summary>
     public async Task<ClaimedRun?> ClaimAsync(StreamKey stream, string run, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var context = database.CreateContext();
-        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        if (!await TryLockHeadAsync(context, stream, cancellationToken))
+        // Behind a stuck transaction a claim would hold up every other user's. SQLite's one writer is waited for by all.
+        await using var locked = database.IsSqlite
+            ? await database.LockStreamAsync(stream, cancellationToken)
+            : await database.TryLockStreamAsync(stream, cancellationToken);
+        if (locked is null)
         {
             return null;
         }
 
         var key = new RunKey(stream, run);
-        var claimed = await ClaimAsync(
-            context, key, Of(context, key).Where(row => row.Status == RunStatus.Queued), lease, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        var queued = Of(locked.Context, key).Where(row => row.Status == RunStatus.Queued);
+        var claimed = await ClaimAsync(locked.Context, key, queued, lease, cancellationToken);
+        await locked.CommitAsync(cancellationToken);
         return claimed;
     }
 
@@ -146,15 +148,6 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
         return true;
     }
 
-    /// <summary>Never waits: a claim behind a stuck transaction would hold up every other user's.</summary>
-    private static async Task<bool> TryLockHeadAsync(PipelineContext context, StreamKey stream, CancellationToken cancellationToken)
-    {
-        var heads = context.Database.IsNpgsql()
-            ? context.Heads.FromSqlRaw("select * from pipeline.stream_head where stream = {0} for update skip locked", stream.Value)
-            : context.Heads.Where(row => row.Stream == stream.Value);
-        return (await heads.AsNoTracking().ToListAsync(cancellationToken)).Count > 0;
-    }
-
     private async Task<ClaimedRun?> ClaimAsync(
         PipelineContext context, RunKey key, IQueryable<AgentRunRow> claimable, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -185,12 +178,12 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
         context.Runs.Where(row => row.Worker == identity.Id && row.Status == RunStatus.Running);
 
     /// <summary>
-    /// Those whose row nobody has locked: one run in a stuck transaction must not cost the others their lease. Whoever
-    /// wants to take the locked one over waits behind the same transaction.
+    /// Those whose row nobody has locked: one run in a stuck transaction must not cost the others their lease. The locked
+    /// one is renewed by the append that has it locked.
     /// </summary>
     private IQueryable<AgentRunRow> Free(PipelineContext context) =>
-        context.Database.IsNpgsql()
-            ? context.Runs.FromSqlRaw(
-                "select * from pipeline.agent_run where worker = {0} and status = 1 for update skip locked", identity.Id)
-            : Mine(context);
+        database.IsSqlite
+            ? Mine(context)
+            : context.Runs.FromSqlRaw(
+                "select * from pipeline.agent_run where worker = {0} and status = 1 for update skip locked", identity.Id);
 }

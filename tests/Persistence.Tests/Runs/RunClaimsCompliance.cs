@@ -67,6 +67,16 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
+    public async Task An_append_of_the_runs_worker_renews_its_lease_too()
+    {
+        var claimed = await CreateClaimedRunAsync(One);
+        var seen = await ReadLeaseAsync(claimed.Key);
+        await One.AppendAsync(claimed, new AgentThinking { Text = "one" });
+
+        Assert.Null(await Two.Claims.TakeOverAsync(seen, Lease, Stop));
+    }
+
+    [Fact]
     public async Task A_takeover_fences_the_old_worker()
     {
         var old = await CreateClaimedRunAsync(One);

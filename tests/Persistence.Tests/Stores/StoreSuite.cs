@@ -116,7 +116,11 @@ public sealed class TestProcess : IAsyncDisposable
         var (tenant, user) = run.Key.Stream.Split();
         return AppendAsync(@event with
         {
-            Tenant = tenant, User = user, Thread = run.Thread, Run = run.Key.Run, Attempt = run.Attempt,
+            Tenant = tenant,
+            User = user,
+            Thread = run.Thread,
+            Run = run.Key.Run,
+            Attempt = run.Attempt,
         });
     }
 

@@ -1,7 +1,8 @@
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Options;
 using Pipeline.Persistence;
 
-namespace Pipeline.Delivery.Api;
+namespace Pipeline.Messaging;
 
 /// <summary>Runs a host; a configuration that it cannot run with is listed, all of it, and ends it with code 1.</summary>
 public static class HostRunner
