@@ -11,13 +11,15 @@ internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth he
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
     private Link? _link;
-    private int _connects;
     private long _since;
 
     /// <summary>The queue's name as connected last.</summary>
     public string Queue { get; private set; } = "";
 
     public bool IsReady => Volatile.Read(ref _link) is { IsReady: true };
+
+    /// <summary>How often the endpoint was connected.</summary>
+    protected int Connects { get; private set; }
 
     /// <summary>How long the endpoint has been ready, or has not.</summary>
     protected TimeSpan InState => time.GetElapsedTime(Volatile.Read(ref _since));
@@ -27,7 +29,8 @@ internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth he
 
     public void Connect()
     {
-        Queue = NameQueue(++_connects);
+        Queue = NameQueue(++Connects);
+        OnLost();
         var link = new Link(this);
         Enter(link);
         link.Handle = connections.Consume.ConnectReceiveEndpoint(Queue, endpoint =>

@@ -12,7 +12,7 @@ internal sealed class StartRunEndpoint(BusConnections connections, BusHealth hea
 {
     private const int Prefetch = 4;
     private const int DeliveryLimit = 5;
-    private static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3)];
+    private static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
     protected override string NameQueue(int connect) => QueueNames.StartRun;
 
