@@ -2,7 +2,7 @@ using Pipeline.Agents.Worker;
 using Pipeline.Messaging;
 using Pipeline.Persistence;
 
-return await HostRunner.RunAsync(() =>
+return await HostRunner.RunAsync(args, () =>
 {
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions
     {

@@ -28,6 +28,7 @@ public static class DeliveryHost
         builder.Services.AddApiDescription();
         builder.Services.AddSingleton<AppendRequest>();
         builder.Services.AddNodeHealth();
+        builder.Services.AddFeeds();
         builder.Services.PostConfigure<HostOptions>(host =>
         {
             host.ShutdownTimeout = TimeSpan.FromTicks(Math.Max(host.ShutdownTimeout.Ticks, ShutdownTimeout.Ticks));
@@ -42,6 +43,7 @@ public static class DeliveryHost
     public static void ConfigureBus(PipelineBusBuilder bus)
     {
         ArgumentNullException.ThrowIfNull(bus);
+        bus.SubscribePages<FeedHub>();
     }
 
     /// <summary>Maps everything the node serves.</summary>
@@ -58,6 +60,7 @@ public static class DeliveryHost
         app.MapDevToken();
         app.MapRuns();
         app.MapAppend();
+        app.MapEvents();
         return app;
     }
 }

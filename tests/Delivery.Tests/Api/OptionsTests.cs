@@ -1,4 +1,4 @@
-using Pipeline.Delivery.Api;
+using Pipeline.Messaging;
 
 namespace Pipeline.Delivery.Tests;
 
