@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -22,6 +23,8 @@ public static class MessagingServices
 
         services.AddOptions<BusOptions>().BindConfiguration(BusOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<BusOptions>, BusOptionsValidator>();
+        services.AddSingleton(provider => new SettingsCheck(
+            services, provider, provider.GetRequiredService<IConfiguration>()));
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new BusName(name));

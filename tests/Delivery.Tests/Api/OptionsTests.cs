@@ -31,11 +31,17 @@ public sealed class OptionsTests
     }
 
     [Fact]
-    public async Task A_value_that_cannot_be_read_is_named()
+    public async Task Values_that_cannot_be_read_are_all_named_and_hide_no_other_section()
     {
-        var errors = await StartErrorsAsync(new() { ["Delivery:DrainDelay"] = "soon" });
+        var errors = await StartErrorsAsync(new()
+        {
+            ["Delivery:DrainDelay"] = "soon", ["Delivery:MaxAppendBytes"] = "many", ["Auth:DevToken"] = "perhaps", ["Bus:Transport"] = "pigeon",
+        });
 
-        Assert.Contains("'soon' at 'Delivery:DrainDelay'", Assert.Single(errors), StringComparison.Ordinal);
+        Assert.Contains("Delivery:DrainDelay is 'soon'; give a time like 00:00:10", errors);
+        Assert.Contains("Delivery:MaxAppendBytes is 'many'; give a number in range", errors);
+        Assert.Contains("Auth:DevToken is 'perhaps'; give true or false", errors);
+        Assert.Contains(errors, error => error.StartsWith("Bus:Transport", StringComparison.Ordinal));
     }
 
     [Theory]
