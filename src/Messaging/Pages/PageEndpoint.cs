@@ -15,14 +15,14 @@ internal sealed partial class PageEndpoint(
     IOptions<BusOptions> options,
     MessagingMetrics metrics,
     IPageSubscriber subscriber,
-    ILogger<PageEndpoint> logger) : ConsumeEndpoint(connections, health, time)
+    ILogger<ConsumeEndpoint> logger) : ConsumeEndpoint(connections, health, time, logger)
 {
     private const int Prefetch = 16;
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _delivering = new();
     private readonly TimeProvider _time = time;
-    private readonly ILogger<PageEndpoint> _logger = logger;
+    private readonly ILogger<ConsumeEndpoint> _logger = logger;
     private bool _announced;
     private long _lastPage = time.GetTimestamp();
     private long? _lastLog;

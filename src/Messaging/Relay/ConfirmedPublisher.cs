@@ -62,9 +62,13 @@ internal sealed partial class ConfirmedPublisher(
             Succeeded(tellsHealth: true);
             return true;
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception)
         {
-            Failed(tellsHealth: true, exception);
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                Failed(tellsHealth: true, exception);
+            }
+
             return false;
         }
     }

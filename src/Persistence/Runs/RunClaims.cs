@@ -6,8 +6,9 @@ namespace Pipeline.Persistence;
 /// <summary>
 /// Runs as a worker sees them: claimed, kept by a lease, taken over, given back. Claims, takeovers and endings happen
 /// under the stream's head lock, so that an attempt that was thought dead can append nothing more. Every method throws
-/// <see cref="System.Data.Common.DbException"/> or <see cref="TimeoutException"/> while the database is away; a claim
-/// whose commit was not answered is not known here, is renewed by nobody, and so is found by its expired lease.
+/// <see cref="System.Data.Common.DbException"/>, alone or in a <see cref="DbUpdateException"/>, or
+/// <see cref="TimeoutException"/> while the database is away or the head stays locked. A claim whose commit was not
+/// answered is not known here, is renewed by nobody, and so is found by its expired lease.
 /// </summary>
 public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, ProcessIdentity identity, TimeProvider time)
 {
@@ -28,9 +29,7 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
 
         var key = new RunKey(stream, run);
         var queued = Of(locked.Context, key).Where(row => row.Status == RunStatus.Queued);
-        var claimed = await ClaimAsync(locked.Context, key, queued, lease, cancellationToken);
-        await locked.CommitAsync(cancellationToken);
-        return claimed;
+        return await ClaimAsync(locked, key, queued, lease, cancellationToken);
     }
 
     /// <summary>Queued runs that wait for a worker, oldest request first.</summary>
@@ -72,8 +71,10 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     public async Task<IReadOnlyList<RunLease>> ReadLeasesAsync(CancellationToken cancellationToken)
     {
         await using var context = database.CreateContext();
-        var rows = await context.Runs.AsNoTracking()
-            .Where(row => row.Status == RunStatus.Running && row.LeaseSeconds != null).ToListAsync(cancellationToken);
+        var rows = await context.Runs
+            .Where(row => row.Status == RunStatus.Running && row.LeaseSeconds != null)
+            .Select(row => new { row.Stream, row.Run, row.Agent, row.Attempt, row.LeaseCounter, row.LeaseSeconds, row.Worker })
+            .ToListAsync(cancellationToken);
         return [.. rows.Select(row => new RunLease(
             new RunKey(StreamKey.Parse(row.Stream), row.Run), row.Agent, row.Attempt, row.LeaseCounter,
             TimeSpan.FromSeconds(row.LeaseSeconds!.Value), row.Worker))];
@@ -87,10 +88,8 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     {
         ArgumentNullException.ThrowIfNull(expired);
         await using var locked = await database.LockStreamAsync(expired.Key.Stream, cancellationToken);
-        var claimed = await ClaimAsync(
-            locked.Context, expired.Key, Unchanged(locked.Context, expired).Where(row => row.Agent != ""), lease, cancellationToken);
-        await locked.CommitAsync(cancellationToken);
-        return claimed;
+        var lost = Unchanged(locked.Context, expired).Where(row => row.Agent != "");
+        return await ClaimAsync(locked, expired.Key, lost, lease, cancellationToken);
     }
 
     /// <summary>
@@ -149,7 +148,7 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     }
 
     private async Task<ClaimedRun?> ClaimAsync(
-        PipelineContext context, RunKey key, IQueryable<AgentRunRow> claimable, TimeSpan lease, CancellationToken cancellationToken)
+        LockedStream locked, RunKey key, IQueryable<AgentRunRow> claimable, TimeSpan lease, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow().UtcDateTime;
         var seconds = Math.Max(1, (int)Math.Ceiling(lease.TotalSeconds));
@@ -161,10 +160,17 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
                 .SetProperty(row => row.Worker, identity.Id)
                 .SetProperty(row => row.StartedAt, row => row.StartedAt ?? now),
             cancellationToken);
-        return claimed == 0 ? null : await Of(context, key)
+        if (claimed == 0)
+        {
+            return null;
+        }
+
+        var run = await Of(locked.Context, key)
             .Select(row => new ClaimedRun(
                 key, row.Thread, row.Agent, row.Input, row.Attempt, row.LastSequence, row.CancelRequested))
             .SingleAsync(cancellationToken);
+        await locked.CommitAsync(cancellationToken);
+        return run;
     }
 
     private static IQueryable<AgentRunRow> Of(PipelineContext context, RunKey key) =>

@@ -52,6 +52,27 @@ public sealed class BusFaultTests
     }
 
     [Fact]
+    public async Task A_refused_login_is_tried_again_until_it_is_allowed()
+    {
+        var broker = await Broker.SharedAsync();
+        await broker.Server.ControlAsync("add_user", "late", "secret");
+        try
+        {
+            await using var host = await broker.StartHostAsync(settings: all => (all["Bus:Username"], all["Bus:Password"]) = ("late", "changed"));
+            await Eventually.HoldsAsync("the refusal is known", () => !host.Health.CanPublish);
+
+            await broker.Server.ControlAsync("change_password", "late", "changed");
+            await broker.AllowAsync("late");
+
+            await Eventually.HoldsAsync("publishing and consuming work", () => host.Health is { CanPublish: true, CanConsume: true });
+        }
+        finally
+        {
+            await broker.Server.ControlAsync("delete_user", "late");
+        }
+    }
+
+    [Fact]
     public async Task A_deleted_queue_is_declared_again()
     {
         var broker = await Broker.SharedAsync();

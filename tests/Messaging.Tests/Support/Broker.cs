@@ -74,6 +74,8 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
         [.. (await server.ControlAsync([what, "-p", virtualHost, "--no-table-headers", "--silent", .. columns]))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
 
+    public Task AllowAsync(string user) => server.ControlAsync("set_permissions", "-p", virtualHost, user, ".*", ".*", ".*");
+
     /// <summary>Deletes a queue under its owner's feet.</summary>
     public Task DeleteQueueAsync(string queue) =>
         server.ControlAsync(

@@ -29,7 +29,7 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         ConnectionString = provider == "postgres"
-            ? await (await Servers.PostgresAsync()).CreateDatabaseAsync()
+            ? await (await ServerAsync()).CreateDatabaseAsync()
             : $"Data Source={Path.Combine(_files.FullName, "pipeline.db")}";
         StartProcess();
         StartProcess();
@@ -37,7 +37,7 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
         await context.Database.MigrateAsync(Stop);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         foreach (var process in _processes)
         {
@@ -47,6 +47,8 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
         _files.Delete(recursive: true);
         GC.SuppressFinalize(this);
     }
+
+    protected virtual Task<PostgresServer> ServerAsync() => Servers.PostgresAsync();
 
     protected TestProcess StartProcess(params (string Key, string Value)[] settings)
     {
