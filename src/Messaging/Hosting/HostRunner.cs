@@ -28,7 +28,9 @@ public static class HostRunner
             }
 
             await app.RunAsync();
-            return 0;
+
+            // A service that stopped the host (an incompatible schema) said so there.
+            return Environment.ExitCode;
         }
         catch (OptionsValidationException exception)
         {

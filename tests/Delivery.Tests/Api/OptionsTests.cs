@@ -44,6 +44,31 @@ public sealed class OptionsTests
         Assert.Contains(errors, error => error.StartsWith("Bus:Transport", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_host_that_a_service_stopped_for_a_reason_ends_with_its_code()
+    {
+        var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
+        try
+        {
+            var code = await HostRunner.RunAsync([], () =>
+            {
+                var app = TestNode.Compose(folder, [], "Production", standalone: false);
+                app.Lifetime.ApplicationStarted.Register(() =>
+                {
+                    Environment.ExitCode = 3;
+                    app.Lifetime.StopApplication();
+                });
+                return app;
+            });
+            Assert.Equal(3, code);
+        }
+        finally
+        {
+            Environment.ExitCode = 0;
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData("Auth:SigningKey", "", "Auth:Authority and Auth:SigningKey are both empty")]
     [InlineData("Auth:Authority", "https://login.example.com", "are both set")]
