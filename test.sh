@@ -15,7 +15,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
 
 RESULTS=$PWD/artifacts/test
-FAST_SUITES='Contracts JavaScript'
+FAST_SUITES='Contracts Delivery Worker JavaScript'
 # Timing matters in these: they have the machine to themselves, after the others.
 ALONE_SUITES='EndToEnd Browser'
 SUITE_LIMIT=${PIPELINE_TEST_LIMIT:-40m}
@@ -151,7 +151,7 @@ start_servers() {
         ;;
       rabbitmq)
         export PIPELINE_TEST_RABBITMQ="amqp://$USERNAME:$PASSWORD@$HOST:$PORT"
-        export PIPELINE_TEST_RABBITMQ_CONTROL="bash $PWD/infra/servers.sh control ${SERVER_FOLDERS[$position]}"
+        export PIPELINE_TEST_RABBITMQ_CONTROL=${SERVER_FOLDERS[$position]}/rabbitmqctl
         ;;
     esac
     position=$((position + 1))

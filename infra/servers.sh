@@ -8,10 +8,12 @@
 #                              prints HOST, PORT, USERNAME and PASSWORD, one a line
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
-#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR
+#   servers.sh control DIR …   runs rabbitmqctl against the node of DIR; DIR/rabbitmqctl does the same
 #   servers.sh guard DIR…      waits for the end of its standard input, then stops the servers and deletes their folders:
 #                              whoever holds the other end of that pipe leaves no server behind, however it ends
 set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 fail() {
   echo "servers.sh: $*" >&2
@@ -77,7 +79,7 @@ hand_over() { # PATH…
 save_settings() {
   {
     printf '%s=%q\n' KIND "$KIND" PORT "$PORT" USERNAME "$USERNAME" PASSWORD "$PASSWORD"
-    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}"
+    printf '%s=%q\n' EPMD_PORT "${EPMD_PORT:-}" DIST_PORT "${DIST_PORT:-}" MANAGEMENT_PORT "$MANAGEMENT_PORT"
   } >"$DIR/server.env"
   chmod 600 "$DIR/server.env"
 }
@@ -187,6 +189,8 @@ CONF
   random_password >"$DIR/node/.erlang.cookie"
   chmod 400 "$DIR/node/.erlang.cookie"
   hand_over "$DIR/node"
+  printf '#!/usr/bin/env bash\nexec bash %q control %q "$@"\n' "$HERE/servers.sh" "$DIR" >"$DIR/rabbitmqctl"
+  chmod +x "$DIR/rabbitmqctl"
 }
 
 rabbitmq_start() {
@@ -289,7 +293,7 @@ guard() { # DIR…
   done
 }
 
-[ $# -ge 2 ] || fail "what to do? $(sed -n 's/^#   servers.sh/\n  servers.sh/p' "$0")"
+[ $# -ge 2 ] || fail "usage: servers.sh start|stop|crash|control|guard …; its first lines say how"
 VERB=$1
 shift
 DIR=$1

@@ -2,13 +2,22 @@ using Pipeline.Agents.Worker;
 using Pipeline.Messaging;
 using Pipeline.Persistence;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.UseDefaultHealthUrl();
-builder.AddWorkerTelemetry();
-builder.Services.AddPipelinePersistence("agents-worker");
-builder.Services.AddPipelineBus("agents-worker", bus => bus.HandleRunCommands<RunCommands>());
-builder.Services.AddAgentWorker();
+return await HostRunner.RunAsync(args, () =>
+{
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+    {
+        Args = args,
 
-await using var app = builder.Build();
-app.MapWorkerHealth();
-await app.RunAsync();
+        // Settings lie beside the program, wherever it is started from.
+        ContentRootPath = AppContext.BaseDirectory,
+    });
+    builder.UseDefaultHealthUrl();
+    builder.AddWorkerTelemetry();
+    builder.Services.AddPipelinePersistence("agents-worker");
+    builder.Services.AddPipelineBus("agents-worker", bus => bus.HandleRunCommands<RunCommands>());
+    builder.Services.AddAgentWorker();
+
+    var app = builder.Build();
+    app.MapWorkerHealth();
+    return app;
+});

@@ -2,7 +2,7 @@ using Pipeline.Delivery.Api;
 using Pipeline.Messaging;
 using Pipeline.Persistence;
 
-return await HostRunner.RunAsync(() =>
+return await HostRunner.RunAsync(args, () =>
 {
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions
     {
@@ -13,7 +13,7 @@ return await HostRunner.RunAsync(() =>
     });
     builder.AddPipelineTelemetry("delivery-api");
     builder.Services.AddPipelinePersistence("delivery-api");
-    builder.Services.AddPipelineBus("delivery-api", bus => { });
+    builder.Services.AddPipelineBus("delivery-api", DeliveryHost.ConfigureBus);
     builder.AddDelivery();
 
     var app = builder.Build();

@@ -4,7 +4,7 @@ using Pipeline.Messaging;
 using Pipeline.Persistence;
 using Pipeline.Standalone;
 
-return await HostRunner.RunAsync(() =>
+return await HostRunner.RunAsync(args, () =>
 {
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions
     {
@@ -16,7 +16,7 @@ return await HostRunner.RunAsync(() =>
     builder.UseLocalDefaults();
     builder.AddPipelineTelemetry("standalone");
     builder.Services.AddPipelinePersistence("standalone");
-    builder.Services.AddPipelineBus("standalone", bus => bus.HandleRunCommands<RunCommands>());
+    builder.Services.AddPipelineBus("standalone", bus => DeliveryHost.ConfigureBus(bus.HandleRunCommands<RunCommands>()));
     builder.Services.AddAgentWorker();
     builder.AddDelivery(standalone: true);
 

@@ -23,10 +23,8 @@ internal static class WorkerHealth
     /// </summary>
     public static void MapWorkerHealth(this IEndpointRouteBuilder endpoints)
     {
-        var scheduler = endpoints.ServiceProvider.GetRequiredService<RunScheduler>();
-        var slots = endpoints.ServiceProvider.GetRequiredService<RunSlots>();
         endpoints.MapGet("/health/live", () => Results.Text("live\n", MediaTypeNames.Text.Plain));
-        endpoints.MapGet("/health/ready", () => scheduler.IsReady
+        endpoints.MapGet("/health/ready", (RunScheduler scheduler, RunSlots slots) => scheduler.IsReady
             ? Results.Text($"ready, {slots.Held.Count} runs, room for {slots.Free}\n", MediaTypeNames.Text.Plain)
             : Results.Text("starting or stopping\n", MediaTypeNames.Text.Plain, statusCode: StatusCodes.Status503ServiceUnavailable));
     }

@@ -37,8 +37,15 @@ public static class WorkerServices
 
         public void PostConfigure(string? name, HostOptions options)
         {
-            var needed = worker.Value.StopGrace + worker.Value.CancelGrace + ForTheRest;
-            options.ShutdownTimeout = TimeSpan.FromTicks(Math.Max(options.ShutdownTimeout.Ticks, needed.Ticks));
+            try
+            {
+                var needed = worker.Value.StopGrace + worker.Value.CancelGrace + ForTheRest;
+                options.ShutdownTimeout = TimeSpan.FromTicks(Math.Max(options.ShutdownTimeout.Ticks, needed.Ticks));
+            }
+            catch (OptionsValidationException)
+            {
+                // Asked for while the host is built; the start validates all sections and reports them together.
+            }
         }
     }
 }

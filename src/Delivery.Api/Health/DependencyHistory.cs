@@ -3,7 +3,7 @@ namespace Pipeline.Delivery.Api;
 /// <summary>Since when each dependency is as it is; <see cref="Degradation"/> knows only the present.</summary>
 internal sealed class DependencyHistory : IHostedService, IDisposable
 {
-    private static readonly string[] Names = ["bus", "log"];
+    private static readonly string[] Names = [Degradation.Bus, Degradation.Log];
 
     private readonly Degradation _degradation;
     private readonly TimeProvider _time;

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Pipeline.Messaging;
 
 namespace Pipeline.Delivery.Api;
@@ -15,7 +14,6 @@ internal static class HealthEndpoints
 
     public static IServiceCollection AddNodeHealth(this IServiceCollection services)
     {
-        services.TryAddSingleton<Degradation>();
         services.AddSingleton<NodeState>();
         services.AddHostedService(provider => provider.GetRequiredService<NodeState>());
         services.AddSingleton<DependencyHistory>();
@@ -43,12 +41,12 @@ internal static class HealthEndpoints
 
     private static StatusBody Status(NodeState node, DependencyHistory history, BusHealth bus, AuthorityKeys keys)
     {
-        var (busOk, busSince) = history.Of("bus");
-        var (logOk, logSince) = history.Of("log");
+        var (busOk, busSince) = history.Of(Degradation.Bus);
+        var (logOk, logSince) = history.Of(Degradation.Log);
         List<DependencyBody> dependencies =
         [
-            new("bus", busOk ? Ok : Degraded, busSince, bus.LastConfirm),
-            new("log", logOk ? Ok : Degraded, logSince, null),
+            new(Degradation.Bus, busOk ? Ok : Degraded, busSince, bus.LastConfirm),
+            new(Degradation.Log, logOk ? Ok : Degraded, logSince, null),
         ];
         if (keys.Needed)
         {

@@ -39,7 +39,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
                 return Problem.Of(bad.StatusCode, "Bad request", bad.Message);
             case var _ when IsDependencyAway(exception):
                 LogUnavailable(exception, request.Method, request.Path);
-                return Problem.Unavailable("the database does not answer at the moment; nothing is lost, send the same request again");
+                return Problem.Unavailable("the database does not answer at the moment; send the same request again, with the same Idempotency-Key or event ids so that nothing happens twice");
             default:
                 LogFailed(exception, request.Method, request.Path);
                 return Problem.Of(

@@ -32,18 +32,17 @@ public sealed class BusHealth(TimeProvider time)
     /// <summary>Returns whether this began a time without confirms.</summary>
     internal bool PublishFailed() => Set(ref _canPublish, false);
 
-    /// <summary>Notes whether one of the process's queues is consumed. Returns whether that is news about it.</summary>
-    internal bool Consumes(object endpoint, bool ready)
+    /// <summary>Notes whether one of the process's queues is consumed.</summary>
+    internal void Consumes(object endpoint, bool ready)
     {
-        bool news, canConsume;
+        bool canConsume;
         lock (_lock)
         {
-            news = ready ? _deaf.Remove(endpoint) : _deaf.Add(endpoint);
+            _ = ready ? _deaf.Remove(endpoint) : _deaf.Add(endpoint);
             canConsume = _deaf.Count == 0;
         }
 
         Set(ref _canConsume, canConsume);
-        return news;
     }
 
     private bool Set(ref bool field, bool value)

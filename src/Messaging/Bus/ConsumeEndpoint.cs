@@ -1,4 +1,5 @@
 using MassTransit;
+using Microsoft.Extensions.Logging;
 
 namespace Pipeline.Messaging;
 
@@ -6,18 +7,22 @@ namespace Pipeline.Messaging;
 /// One queue of this process and what consumes it. Reconnecting is MassTransit's; <see cref="ConsumeWatch"/> connects
 /// anew, under a fresh name where the queue is the process's own, what MassTransit gave up or never noticed.
 /// </summary>
-internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth health, TimeProvider time)
+internal abstract partial class ConsumeEndpoint(
+    BusConnections connections, BusHealth health, TimeProvider time, ILogger<ConsumeEndpoint> logger)
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
+    private readonly ILogger _logger = logger;
     private Link? _link;
-    private int _connects;
     private long _since;
 
     /// <summary>The queue's name as connected last.</summary>
     public string Queue { get; private set; } = "";
 
     public bool IsReady => Volatile.Read(ref _link) is { IsReady: true };
+
+    /// <summary>How often the endpoint was connected.</summary>
+    protected int Connects { get; private set; }
 
     /// <summary>How long the endpoint has been ready, or has not.</summary>
     protected TimeSpan InState => time.GetElapsedTime(Volatile.Read(ref _since));
@@ -27,7 +32,8 @@ internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth he
 
     public void Connect()
     {
-        Queue = NameQueue(++_connects);
+        Queue = NameQueue(++Connects);
+        OnLost();
         var link = new Link(this);
         Enter(link);
         link.Handle = connections.Consume.ConnectReceiveEndpoint(Queue, endpoint =>
@@ -85,15 +91,23 @@ internal abstract class ConsumeEndpoint(BusConnections connections, BusHealth he
         Volatile.Write(ref _since, time.GetTimestamp());
         if (ready)
         {
+            LogReady(Queue);
             OnReady();
         }
         else
         {
+            LogLost(Queue);
             OnLost();
         }
 
         health.Consumes(this, ready);
     }
+
+    [LoggerMessage(2012, LogLevel.Information, "{Queue} is declared, bound and consumed")]
+    private partial void LogReady(string queue);
+
+    [LoggerMessage(2013, LogLevel.Warning, "{Queue} is no longer consumed; connecting again")]
+    private partial void LogLost(string queue);
 
     private sealed class Link(ConsumeEndpoint owner) : IReceiveEndpointObserver
     {

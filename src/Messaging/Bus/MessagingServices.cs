@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Pipeline.Messaging;
@@ -22,7 +24,10 @@ public static class MessagingServices
 
         services.AddOptions<BusOptions>().BindConfiguration(BusOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<BusOptions>, BusOptionsValidator>();
+        services.AddSingleton(provider => new SettingsCheck(
+            services, provider, provider.GetRequiredService<IConfiguration>()));
         services.AddMetrics();
+        services.Configure<LoggerFilterOptions>(QuietMassTransit);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new BusName(name));
         services.AddSingleton<MessagingMetrics>();
@@ -41,6 +46,16 @@ public static class MessagingServices
         services.AddHostedService<Relay>();
         services.AddHostedService<Sweeper>();
         return services;
+    }
+
+    // While the broker is away MassTransit warns with a stack trace at every attempt; this assembly says it once.
+    private static void QuietMassTransit(LoggerFilterOptions logging)
+    {
+        const string Category = "MassTransit";
+        if (!logging.Rules.Any(rule => rule.CategoryName?.StartsWith(Category, StringComparison.Ordinal) == true))
+        {
+            logging.Rules.Add(new LoggerFilterRule(providerName: null, Category, LogLevel.Error, filter: null));
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 using MassTransit;
+using Microsoft.Extensions.Logging;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
@@ -6,8 +7,12 @@ namespace Pipeline.Messaging;
 
 /// <summary>This worker's own queue of cancellations: every worker gets each, whoever runs the run acts.</summary>
 internal sealed class CancelRunEndpoint(
-    BusConnections connections, BusHealth health, TimeProvider time, ProcessIdentity identity, IRunCommandHandler handler)
-    : ConsumeEndpoint(connections, health, time)
+    BusConnections connections,
+    BusHealth health,
+    TimeProvider time,
+    ILogger<ConsumeEndpoint> logger,
+    ProcessIdentity identity,
+    IRunCommandHandler handler) : ConsumeEndpoint(connections, health, time, logger)
 {
     private const int Prefetch = 16;
     private const long QueueBytes = 1024 * 1024;

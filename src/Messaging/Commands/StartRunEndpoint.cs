@@ -1,4 +1,5 @@
 using MassTransit;
+using Microsoft.Extensions.Logging;
 using Pipeline.Contracts;
 
 namespace Pipeline.Messaging;
@@ -7,12 +8,13 @@ namespace Pipeline.Messaging;
 /// The queue <c>start-run</c> that all workers share. A command that fails, or kills its workers, too often ends in
 /// <c>start-run_error</c>; the run itself waits in the database and is found by the workers' scan.
 /// </summary>
-internal sealed class StartRunEndpoint(BusConnections connections, BusHealth health, TimeProvider time, IRunCommandHandler handler)
-    : ConsumeEndpoint(connections, health, time)
+internal sealed class StartRunEndpoint(
+    BusConnections connections, BusHealth health, TimeProvider time, ILogger<ConsumeEndpoint> logger, IRunCommandHandler handler)
+    : ConsumeEndpoint(connections, health, time, logger)
 {
     private const int Prefetch = 4;
     private const int DeliveryLimit = 5;
-    private static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3)];
+    private static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
     protected override string NameQueue(int connect) => QueueNames.StartRun;
 

@@ -15,14 +15,14 @@ internal sealed partial class PageEndpoint(
     IOptions<BusOptions> options,
     MessagingMetrics metrics,
     IPageSubscriber subscriber,
-    ILogger<PageEndpoint> logger) : ConsumeEndpoint(connections, health, time), IFilter<ReceiveContext>
+    ILogger<ConsumeEndpoint> logger) : ConsumeEndpoint(connections, health, time, logger)
 {
     private const int Prefetch = 16;
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _delivering = new();
     private readonly TimeProvider _time = time;
-    private readonly ILogger<PageEndpoint> _logger = logger;
+    private readonly ILogger<ConsumeEndpoint> _logger = logger;
     private bool _announced;
     private long _lastPage = time.GetTimestamp();
     private long? _lastLog;
@@ -35,28 +35,6 @@ internal sealed partial class PageEndpoint(
     private TimeSpan Silence =>
         options.Value.Beacon * 3 > ConsumeWatch.Patience ? options.Value.Beacon * 3 : ConsumeWatch.Patience;
 
-    public void Probe(ProbeContext context) => context.CreateFilterScope("pages");
-
-    /// <summary>Not calling <paramref name="next"/> acknowledges.</summary>
-    public Task Send(ReceiveContext context, IPipe<ReceiveContext> next)
-    {
-        Volatile.Write(ref _lastPage, _time.GetTimestamp());
-        lock (_delivering)
-        {
-            Announce();
-            if (TryRead(context, out var page))
-            {
-                Deliver(() => subscriber.OnPage(page));
-            }
-            else
-            {
-                Deliver(subscriber.OnRebound);
-            }
-        }
-
-        return Task.CompletedTask;
-    }
-
     protected override string NameQueue(int connect) => QueueNames.OfProcess("delivery", identity, connect);
 
     protected override void Configure(IReceiveEndpointConfigurator endpoint)
@@ -64,7 +42,7 @@ internal sealed partial class PageEndpoint(
         endpoint.ConfigureConsumeTopology = false;
         endpoint.PrefetchCount = Prefetch;
         endpoint.ConcurrentMessageLimit = 1;
-        endpoint.ConfigureReceive(receive => receive.UseFilter(this));
+        endpoint.ConfigureReceive(receive => receive.UseFilter(new Filter(this, Connects)));
         switch (endpoint)
         {
             case IRabbitMqReceiveEndpointConfigurator rabbit:
@@ -74,6 +52,28 @@ internal sealed partial class PageEndpoint(
             case IInMemoryReceiveEndpointConfigurator memory:
                 memory.Bind<AgentEventPage>();
                 break;
+        }
+    }
+
+    private void Receive(ReceiveContext context, int connect)
+    {
+        lock (_delivering)
+        {
+            if (connect != Connects)
+            {
+                return;
+            }
+
+            Volatile.Write(ref _lastPage, _time.GetTimestamp());
+            Announce();
+            if (TryRead(context, out var page))
+            {
+                Deliver(() => subscriber.OnPage(page));
+            }
+            else
+            {
+                Deliver(subscriber.OnRebound);
+            }
         }
     }
 
@@ -139,6 +139,18 @@ internal sealed partial class PageEndpoint(
         catch (Exception exception)
         {
             LogSubscriberFailed(exception);
+        }
+    }
+
+    /// <summary>Ends the pipeline, which acknowledges. One a connect, so that what an old queue still delivers is ignored.</summary>
+    private sealed class Filter(PageEndpoint owner, int connect) : IFilter<ReceiveContext>
+    {
+        public void Probe(ProbeContext context) => context.CreateFilterScope("pages");
+
+        public Task Send(ReceiveContext context, IPipe<ReceiveContext> next)
+        {
+            owner.Receive(context, connect);
+            return Task.CompletedTask;
         }
     }
 

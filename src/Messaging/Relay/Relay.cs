@@ -72,7 +72,7 @@ internal sealed partial class Relay : BackgroundService
             _cleaner.Complete();
             await cleaning;
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception) when (work.IsCancellationRequested)
         {
             LogNotDrained();
             await Task.WhenAll(lanes, cleaning).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -67,7 +67,7 @@ public sealed class AckStore(PipelineDatabase database, TimeProvider time)
         var now = time.GetUtcNow().UtcDateTime;
         var values = acks.Select((_, i) => string.Create(
             CultureInfo.InvariantCulture, $"({{{5 * i}}},{{{5 * i + 1}}},{{{5 * i + 2}}},{{{5 * i + 3}}},{{{5 * i + 4}}})"));
-        var schema = context.Database.IsNpgsql() ? PostgresPipelineContext.SchemaName + "." : "";
+        var schema = database.IsSqlite ? "" : PostgresPipelineContext.SchemaName + ".";
         var sql = $"""
             insert into {schema}client_ack (stream, client, epoch, position, updated_at)
             values {string.Join(',', values)}

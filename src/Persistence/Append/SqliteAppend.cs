@@ -34,7 +34,7 @@ internal sealed class SqliteAppend(DbTransaction transaction, DateTime now)
         on conflict (stream, run) do update set
           last_sequence = excluded.last_sequence,
           status = coalesce($ending, status),
-          lease_counter = lease_counter + case when attempt = 0 then 1 else 0 end,
+          lease_counter = lease_counter + 1,
           lease_seconds = coalesce(excluded.lease_seconds, lease_seconds),
           started_at = coalesce(started_at, excluded.started_at),
           ended_at = excluded.ended_at

@@ -50,7 +50,7 @@ internal static class OutboxBodies
         var (events, complete) = await ReadEventsAsync(context, ids, cancellationToken);
         var generation = await context.Generations.Select(row => row.Generation).SingleAsync(cancellationToken);
         return [.. found.Where(row => row.Id <= complete).Select(row => row.Kind == OutboxKind.Command
-            ? new CommittedBatch(row.Id, generation, [], ParseCommand(row.Payload))
+            ? new CommittedBatch(row.Id, generation, [], OutboxPayload.ReadCommand(row.Payload))
             : ToBatch(row.Id, generation, [.. events[row.Id]]))];
     }
 
@@ -102,13 +102,6 @@ internal static class OutboxBodies
         }
 
         return new CommittedBatch(id, events.Count > 0 ? events[0].Generation : generation, ranges, Command: null);
-    }
-
-    private static CommittedCommand ParseCommand(string payload)
-    {
-        using var json = JsonDocument.Parse(payload);
-        return new CommittedCommand(
-            json.RootElement.GetProperty("type").GetString()!, json.RootElement.GetProperty("message").GetRawText());
     }
 
     private sealed record OutboxEvent(

@@ -77,8 +77,8 @@ public sealed class OutboxStore(PipelineDatabase database, ProcessIdentity ident
     }
 
     /// <summary>The rows that no other process is taking at this moment, as they are under their lock.</summary>
-    private static IQueryable<OutboxRow> Free(PipelineContext context, long[] ids) =>
-        context.Database.IsNpgsql()
-            ? context.Outbox.FromSqlRaw("select * from pipeline.outbox where id = any({0}) for update skip locked", [ids])
-            : context.Outbox.Where(row => ids.Contains(row.Id));
+    private IQueryable<OutboxRow> Free(PipelineContext context, long[] ids) =>
+        database.IsSqlite
+            ? context.Outbox.Where(row => ids.Contains(row.Id))
+            : context.Outbox.FromSqlRaw("select * from pipeline.outbox where id = any({0}) for update skip locked", [ids]);
 }

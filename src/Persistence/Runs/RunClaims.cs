@@ -6,8 +6,9 @@ namespace Pipeline.Persistence;
 /// <summary>
 /// Runs as a worker sees them: claimed, kept by a lease, taken over, given back. Claims, takeovers and endings happen
 /// under the stream's head lock, so that an attempt that was thought dead can append nothing more. Every method throws
-/// <see cref="System.Data.Common.DbException"/> or <see cref="TimeoutException"/> while the database is away; a claim
-/// whose commit was not answered is not known here, is renewed by nobody, and so is found by its expired lease.
+/// <see cref="System.Data.Common.DbException"/>, alone or in a <see cref="DbUpdateException"/>, or
+/// <see cref="TimeoutException"/> while the database is away or the head stays locked. A claim whose commit was not
+/// answered is not known here, is renewed by nobody, and so is found by its expired lease.
 /// </summary>
 public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, ProcessIdentity identity, TimeProvider time)
 {
@@ -17,18 +18,18 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     /// </summary>
     public async Task<ClaimedRun?> ClaimAsync(StreamKey stream, string run, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var context = database.CreateContext();
-        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        if (!await TryLockHeadAsync(context, stream, cancellationToken))
+        // Behind a stuck transaction a claim would hold up every other user's. SQLite's one writer is waited for by all.
+        await using var locked = database.IsSqlite
+            ? await database.LockStreamAsync(stream, cancellationToken)
+            : await database.TryLockStreamAsync(stream, cancellationToken);
+        if (locked is null)
         {
             return null;
         }
 
         var key = new RunKey(stream, run);
-        var claimed = await ClaimAsync(
-            context, key, Of(context, key).Where(row => row.Status == RunStatus.Queued), lease, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return claimed;
+        var queued = Of(locked.Context, key).Where(row => row.Status == RunStatus.Queued);
+        return await ClaimAsync(locked, key, queued, lease, cancellationToken);
     }
 
     /// <summary>Queued runs that wait for a worker, oldest request first.</summary>
@@ -70,8 +71,10 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     public async Task<IReadOnlyList<RunLease>> ReadLeasesAsync(CancellationToken cancellationToken)
     {
         await using var context = database.CreateContext();
-        var rows = await context.Runs.AsNoTracking()
-            .Where(row => row.Status == RunStatus.Running && row.LeaseSeconds != null).ToListAsync(cancellationToken);
+        var rows = await context.Runs
+            .Where(row => row.Status == RunStatus.Running && row.LeaseSeconds != null)
+            .Select(row => new { row.Stream, row.Run, row.Agent, row.Attempt, row.LeaseCounter, row.LeaseSeconds, row.Worker })
+            .ToListAsync(cancellationToken);
         return [.. rows.Select(row => new RunLease(
             new RunKey(StreamKey.Parse(row.Stream), row.Run), row.Agent, row.Attempt, row.LeaseCounter,
             TimeSpan.FromSeconds(row.LeaseSeconds!.Value), row.Worker))];
@@ -85,10 +88,8 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
     {
         ArgumentNullException.ThrowIfNull(expired);
         await using var locked = await database.LockStreamAsync(expired.Key.Stream, cancellationToken);
-        var claimed = await ClaimAsync(
-            locked.Context, expired.Key, Unchanged(locked.Context, expired).Where(row => row.Agent != ""), lease, cancellationToken);
-        await locked.CommitAsync(cancellationToken);
-        return claimed;
+        var lost = Unchanged(locked.Context, expired).Where(row => row.Agent != "");
+        return await ClaimAsync(locked, expired.Key, lost, lease, cancellationToken);
     }
 
     /// <summary>
@@ -146,17 +147,8 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
         return true;
     }
 
-    /// <summary>Never waits: a claim behind a stuck transaction would hold up every other user's.</summary>
-    private static async Task<bool> TryLockHeadAsync(PipelineContext context, StreamKey stream, CancellationToken cancellationToken)
-    {
-        var heads = context.Database.IsNpgsql()
-            ? context.Heads.FromSqlRaw("select * from pipeline.stream_head where stream = {0} for update skip locked", stream.Value)
-            : context.Heads.Where(row => row.Stream == stream.Value);
-        return (await heads.AsNoTracking().ToListAsync(cancellationToken)).Count > 0;
-    }
-
     private async Task<ClaimedRun?> ClaimAsync(
-        PipelineContext context, RunKey key, IQueryable<AgentRunRow> claimable, TimeSpan lease, CancellationToken cancellationToken)
+        LockedStream locked, RunKey key, IQueryable<AgentRunRow> claimable, TimeSpan lease, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow().UtcDateTime;
         var seconds = Math.Max(1, (int)Math.Ceiling(lease.TotalSeconds));
@@ -168,10 +160,17 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
                 .SetProperty(row => row.Worker, identity.Id)
                 .SetProperty(row => row.StartedAt, row => row.StartedAt ?? now),
             cancellationToken);
-        return claimed == 0 ? null : await Of(context, key)
+        if (claimed == 0)
+        {
+            return null;
+        }
+
+        var run = await Of(locked.Context, key)
             .Select(row => new ClaimedRun(
                 key, row.Thread, row.Agent, row.Input, row.Attempt, row.LastSequence, row.CancelRequested))
             .SingleAsync(cancellationToken);
+        await locked.CommitAsync(cancellationToken);
+        return run;
     }
 
     private static IQueryable<AgentRunRow> Of(PipelineContext context, RunKey key) =>
@@ -185,12 +184,12 @@ public sealed class RunClaims(PipelineDatabase database, EventEncoder encoder, P
         context.Runs.Where(row => row.Worker == identity.Id && row.Status == RunStatus.Running);
 
     /// <summary>
-    /// Those whose row nobody has locked: one run in a stuck transaction must not cost the others their lease. Whoever
-    /// wants to take the locked one over waits behind the same transaction.
+    /// Those whose row nobody has locked: one run in a stuck transaction must not cost the others their lease. The locked
+    /// one is renewed by the append that has it locked.
     /// </summary>
     private IQueryable<AgentRunRow> Free(PipelineContext context) =>
-        context.Database.IsNpgsql()
-            ? context.Runs.FromSqlRaw(
-                "select * from pipeline.agent_run where worker = {0} and status = 1 for update skip locked", identity.Id)
-            : Mine(context);
+        database.IsSqlite
+            ? Mine(context)
+            : context.Runs.FromSqlRaw(
+                "select * from pipeline.agent_run where worker = {0} and status = 1 for update skip locked", identity.Id);
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Runtime.ExceptionServices;
 using Microsoft.EntityFrameworkCore;
 using Pipeline.Contracts;
 
@@ -108,7 +109,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
     /// Repeats what failed in the database, for the connection may have broken before, in or after the commit: under the
     /// head lock the next try sees what became of the last one.
     /// </summary>
-    private static async Task<T> SettleAsync<T>(Func<bool, Task<T>> tryOnce)
+    private async Task<T> SettleAsync<T>(Func<bool, Task<T>> tryOnce)
     {
         for (var tries = 1; ; tries++)
         {
@@ -116,8 +117,12 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
             {
                 return await tryOnce(tries > 1);
             }
-            catch (DbException exception) when (exception.IsTransient && tries < Tries)
+            catch (Exception exception) when (tries < Tries && database.Log.Classify(exception) == Failure.Transient)
             {
+            }
+            catch (DbUpdateException exception) when (exception.InnerException is DbException cause)
+            {
+                ExceptionDispatchInfo.Throw(cause);
             }
         }
     }
@@ -150,7 +155,6 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
         var answer = Answer(locked, requested, locked.Head.Head);
         context.Runs.Add(NewRow(run, requested.Run));
         await Idempotency.StoreAsync(context, run, hash, answer, Now, cancellationToken);
-        await context.SaveChangesAsync(cancellationToken);
         await locked.AppendAsync([requested], cancellationToken);
         var (tenant, user) = run.Stream.Split();
         locked.AddCommand(new StartRun { Tenant = tenant, User = user, Run = requested.Run });

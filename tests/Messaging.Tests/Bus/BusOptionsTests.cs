@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Pipeline.Messaging.Tests;
@@ -46,6 +48,21 @@ public sealed class BusOptionsTests
     [Fact]
     public void An_unknown_transport_is_an_error() =>
         Assert.Contains("Bus:Transport is 'kafka'", Validate(new BusOptions { Transport = "kafka" }).FailureMessage, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(null, LogLevel.Error)]
+    [InlineData(LogLevel.Debug, LogLevel.Debug)]
+    public void MassTransit_logs_errors_only_unless_told_otherwise(LogLevel? told, LogLevel expected)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging(logging => _ = told is null ? logging : logging.AddFilter("MassTransit", told.Value));
+        services.AddPipelineBus("test", _ => { });
+
+        using var provider = services.BuildServiceProvider();
+        var rules = provider.GetRequiredService<IOptions<LoggerFilterOptions>>().Value.Rules;
+
+        Assert.Equal(expected, rules.Single(rule => rule.CategoryName == "MassTransit").LogLevel);
+    }
 
     private static ValidateOptionsResult Validate(BusOptions options) => new BusOptionsValidator().Validate(null, options);
 }

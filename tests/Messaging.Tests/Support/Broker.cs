@@ -1,12 +1,15 @@
 using System.Globalization;
 using MassTransit;
 using Pipeline.Testing;
+using RabbitMQ.Client;
 
 namespace Pipeline.Messaging.Tests;
 
 /// <summary>A virtual host of a real broker.</summary>
 internal sealed class Broker(RabbitServer server, string virtualHost)
 {
+    public const string PageExchange = "Pipeline.Contracts:AgentEventPage";
+
     public RabbitServer Server => server;
 
     public static async Task<Broker> SharedAsync()
@@ -71,6 +74,34 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
         [.. (await server.ControlAsync([what, "-p", virtualHost, "--no-table-headers", "--silent", .. columns]))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
 
-    public Task<string> EvalAsync(string erlang) =>
-        server.ControlAsync("eval", erlang.Replace("VHOST", $"<<\"{virtualHost}\">>", StringComparison.Ordinal));
+    public Task AllowAsync(string user) => server.ControlAsync("set_permissions", "-p", virtualHost, user, ".*", ".*", ".*");
+
+    /// <summary>Deletes a queue under its owner's feet.</summary>
+    public Task DeleteQueueAsync(string queue) =>
+        server.ControlAsync(
+            "eval",
+            $$"""
+            {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{{virtualHost}}">>, queue, <<"{{queue}}">>)),
+            rabbit_amqqueue:delete(Q, false, false, <<"test">>), ok.
+            """);
+
+    /// <summary>Closes a connection from the broker's side, as when its process died.</summary>
+    public async Task CloseConnectionAsync(string name)
+    {
+        var connections = await server.ControlAsync("list_connections", "pid", "client_properties", "--no-table-headers", "--silent");
+        var line = connections.Split('\n').Single(line => line.Contains($"\"{name}\"", StringComparison.Ordinal));
+        await server.ControlAsync("close_connection", line.Split('\t')[0], "test");
+    }
+
+    /// <summary>Removes a binding between exchanges.</summary>
+    public async Task UnbindAsync(string source, string destination)
+    {
+        var factory = new ConnectionFactory
+        {
+            HostName = server.Host, Port = server.Port, VirtualHost = virtualHost, UserName = server.Username, Password = server.Password,
+        };
+        await using var connection = await factory.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.ExchangeUnbindAsync(destination, source, routingKey: "");
+    }
 }

@@ -1,6 +1,8 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
@@ -11,6 +13,7 @@ internal sealed class BusHost : IAsyncDisposable
 {
     private readonly IHost _host;
     private readonly string _file;
+    private bool _stopped;
     private long _lastId = 1_000_000;
 
     private BusHost(IHost host, string file)
@@ -18,6 +21,9 @@ internal sealed class BusHost : IAsyncDisposable
         _host = host;
         _file = file;
     }
+
+    /// <summary>The log's file; a host that is given it is another process on the same database.</summary>
+    public string File => _file;
 
     public RecordedPages Pages => Get<RecordedPages>();
 
@@ -41,9 +47,11 @@ internal sealed class BusHost : IAsyncDisposable
             ["Bus:Transport"] = "memory",
         };
         settings?.Invoke(configuration);
+        file = configuration["Persistence:ConnectionString"]!["Data Source=".Length..];
 
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(configuration);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new TestOutput());
         builder.Services.AddSingleton<RecordedPages>();
         builder.Services.AddSingleton<RecordedCommands>();
         builder.Services.AddPipelinePersistence(name);
@@ -53,21 +61,38 @@ internal sealed class BusHost : IAsyncDisposable
         return host;
     }
 
+    /// <summary>Appends one event of the user's to the log, and so to the outbox.</summary>
+    public Task AppendAsync(string user, string text) =>
+        Get<EventLog>().AppendAsync(
+            [Get<EventEncoder>().Encode(new AgentThinking { Tenant = "default", User = user, Thread = "t", Run = "r", Text = text })],
+            TestContext.Current.CancellationToken);
+
+    /// <summary>How many outbox rows there are, whoever owns them.</summary>
+    public async Task<int> OutboxRowsAsync()
+    {
+        await using var context = Get<PipelineDatabase>().CreateContext();
+        return await context.Outbox.CountAsync(TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Hands committed events to the relay, as an append does; their outbox row is gone already.</summary>
     public void HandOver(params CommittedRange[] ranges) => HandOver(command: null, ranges);
 
     public void HandOver(CommittedCommand? command, params CommittedRange[] ranges) =>
         Assert.True(Get<OutboxHandover>().TryOffer(new CommittedBatch(Interlocked.Increment(ref _lastId), 7, ranges, command)));
 
-    public Task StopAsync() => _host.StopAsync();
-
     public async ValueTask DisposeAsync()
     {
+        if (_stopped)
+        {
+            return;
+        }
+
+        _stopped = true;
         await _host.StopAsync();
         await ((IAsyncDisposable)_host).DisposeAsync();
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(_file)!, $"{Path.GetFileName(_file)}*"))
         {
-            File.Delete(file);
+            System.IO.File.Delete(file);
         }
     }
 }
@@ -163,4 +188,32 @@ internal sealed class RecordedCommands : IRunCommandHandler
             return [.. runs];
         }
     }
+}
+
+/// <summary>Shows warnings and errors beside a test that failed.</summary>
+internal sealed class TestOutput : ILoggerProvider, ILogger
+{
+    private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        try
+        {
+            _output?.WriteLine($"{logLevel} {eventId.Id}: {formatter(state, exception)} {exception?.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // The test is over.
+        }
+    }
+
+    public void Dispose() { }
 }

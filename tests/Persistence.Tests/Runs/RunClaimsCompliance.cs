@@ -57,13 +57,24 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
-    public async Task A_renewal_at_an_older_attempt_says_lost()
+    public async Task A_run_is_lost_to_an_older_attempt_of_the_same_process()
     {
         var claimed = await CreateClaimedRunAsync(One);
         var again = await One.Claims.TakeOverAsync(await ReadLeaseAsync(claimed.Key), Lease, Stop);
 
         Assert.Empty(await One.Claims.RenewAsync([(claimed.Key, claimed.Attempt)], Stop));
+        Assert.False(await One.Claims.ReleaseAsync(claimed.Key, claimed.Attempt, Stop));
         Assert.Single(await One.Claims.RenewAsync([(claimed.Key, again!.Attempt)], Stop));
+    }
+
+    [Fact]
+    public async Task An_append_of_the_runs_worker_renews_its_lease_too()
+    {
+        var claimed = await CreateClaimedRunAsync(One);
+        var seen = await ReadLeaseAsync(claimed.Key);
+        await One.AppendAsync(claimed, new AgentThinking { Text = "one" });
+
+        Assert.Null(await Two.Claims.TakeOverAsync(seen, Lease, Stop));
     }
 
     [Fact]

@@ -31,11 +31,11 @@ public sealed class RunStoreOnPostgres() : RunStoreCompliance("postgres")
     private async Task BreakNextCommitAsync(string table, string action)
     {
         var sql = $"""
-            create sequence commits;
-            create function die() returns trigger language plpgsql as
-            $$ begin if nextval('public.commits') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; return null; end $$;
+            create sequence pipeline.commits;
+            create function pipeline.die() returns trigger language plpgsql as
+            $$ begin if nextval('pipeline.commits') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; return null; end $$;
             create constraint trigger die after {action} on pipeline.{table}
-            deferrable initially deferred for each row execute function die();
+            deferrable initially deferred for each row execute function pipeline.die();
             """;
         await QueryAsync(context => context.Database.ExecuteSqlRawAsync(sql, Stop));
     }

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Pipeline.Contracts;
 using Pipeline.Testing;
 
@@ -29,7 +30,7 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         ConnectionString = provider == "postgres"
-            ? await (await Servers.PostgresAsync()).CreateDatabaseAsync()
+            ? await (await ServerAsync()).CreateDatabaseAsync()
             : $"Data Source={Path.Combine(_files.FullName, "pipeline.db")}";
         StartProcess();
         StartProcess();
@@ -44,8 +45,27 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
             await process.DisposeAsync();
         }
 
+        await RemoveDatabaseAsync();
         _files.Delete(recursive: true);
         GC.SuppressFinalize(this);
+    }
+
+    protected virtual Task<PostgresServer> ServerAsync() => Servers.PostgresAsync();
+
+    /// <summary>Hundreds of databases would take the shared server longer to delete than the test process waits at its end.</summary>
+    protected virtual async Task RemoveDatabaseAsync()
+    {
+        if (provider == "postgres")
+        {
+            var settings = new NpgsqlConnectionStringBuilder(ConnectionString);
+            var database = settings.Database;
+            settings.Database = "postgres";
+            settings.Pooling = false;
+            await using var connection = new NpgsqlConnection(settings.ConnectionString);
+            await connection.OpenAsync(CancellationToken.None);
+            await using var drop = new NpgsqlCommand($"drop database if exists {database} with (force)", connection);
+            await drop.ExecuteNonQueryAsync(CancellationToken.None);
+        }
     }
 
     protected TestProcess StartProcess(params (string Key, string Value)[] settings)
@@ -116,7 +136,11 @@ public sealed class TestProcess : IAsyncDisposable
         var (tenant, user) = run.Key.Stream.Split();
         return AppendAsync(@event with
         {
-            Tenant = tenant, User = user, Thread = run.Thread, Run = run.Key.Run, Attempt = run.Attempt,
+            Tenant = tenant,
+            User = user,
+            Thread = run.Thread,
+            Run = run.Key.Run,
+            Attempt = run.Attempt,
         });
     }
 

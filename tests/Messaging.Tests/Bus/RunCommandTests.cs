@@ -1,0 +1,80 @@
+using Pipeline.Persistence;
+using Pipeline.Testing;
+
+namespace Pipeline.Messaging.Tests;
+
+public sealed class RunCommandTests
+{
+    private const string Message = """{"tenant":"default","user":"alice","run":"r-1"}""";
+
+    [Theory]
+    [InlineData("memory")]
+    [InlineData("rabbitmq")]
+    public async Task Commands_reach_a_worker(string transport)
+    {
+        var broker = transport == "memory" ? null : await Broker.SharedAsync();
+        await using var worker = broker is null ? await BusHost.StartAsync(takes: Commands) : await broker.StartHostAsync(Commands);
+        await Eventually.HoldsAsync("the queues are bound", () => worker.Health.CanConsume);
+
+        worker.HandOver(new CommittedCommand("StartRun", Message));
+        worker.HandOver(new CommittedCommand("CancelRun", Message));
+
+        await Eventually.HoldsAsync("both are here", () => worker.Commands.Started.Count + worker.Commands.Cancelled.Count == 2);
+        await Eventually.HoldsAsync("both are confirmed", () => !worker.Get<OutboxHandover>().Holds(1_000_001) && !worker.Get<OutboxHandover>().Holds(1_000_002));
+        Assert.Equal(["r-1"], worker.Commands.Started);
+        Assert.Equal(["r-1"], worker.Commands.Cancelled);
+    }
+
+    [Fact]
+    public async Task A_start_goes_to_one_worker_and_to_another_when_that_one_dies()
+    {
+        var broker = await Broker.SharedAsync();
+        await using var a = await broker.StartHostAsync(Commands, "worker-a");
+        await using var b = await broker.StartHostAsync(Commands, "worker-b");
+        await Eventually.HoldsAsync("the queues are bound", () => a.Health.CanConsume && b.Health.CanConsume);
+        var hold = new TaskCompletionSource();
+        a.Commands.Hold = b.Commands.Hold = hold.Task;
+
+        a.HandOver(new CommittedCommand("StartRun", Message));
+        await Eventually.HoldsAsync("one worker has it", () => a.Commands.Started.Count + b.Commands.Started.Count == 1);
+        var (first, name) = a.Commands.Started.Count == 1 ? (a, "worker-a") : (b, "worker-b");
+        await broker.CloseConnectionAsync($"{name}@{first.Get<ProcessIdentity>().Host} consume");
+
+        await Eventually.HoldsAsync("it was delivered again", () => a.Commands.Started.Count + b.Commands.Started.Count == 2);
+        hold.SetResult();
+        await Eventually.HoldsAsync("it is acknowledged", async () => (await broker.ListAsync("list_queues", "name", "messages")).Contains("start-run\t0"));
+        Assert.Equal(2, a.Commands.Started.Count + b.Commands.Started.Count);
+    }
+
+    [Fact]
+    public async Task A_cancel_goes_to_every_worker()
+    {
+        var broker = await Broker.SharedAsync();
+        await using var a = await broker.StartHostAsync(Commands);
+        await using var b = await broker.StartHostAsync(Commands);
+        await Eventually.HoldsAsync("the queues are bound", () => a.Health.CanConsume && b.Health.CanConsume);
+
+        a.HandOver(new CommittedCommand("CancelRun", Message));
+
+        await Eventually.HoldsAsync("both have it", () => a.Commands.Cancelled.Count == 1 && b.Commands.Cancelled.Count == 1);
+    }
+
+    [Fact]
+    public async Task A_start_that_always_fails_ends_in_the_dead_letter_queue()
+    {
+        var broker = await Broker.SharedAsync();
+        await using var worker = await broker.StartHostAsync(Commands);
+        await Eventually.HoldsAsync("the queues are bound", () => worker.Health.CanConsume);
+        worker.Commands.Failure = new InvalidOperationException("no");
+
+        worker.HandOver(new CommittedCommand("StartRun", Message));
+
+        await Eventually.HoldsAsync(
+            "it is dead",
+            async () => (await broker.ListAsync("list_queues", "name", "messages")).Contains("start-run_error\t1"),
+            TimeSpan.FromSeconds(60));
+        Assert.Contains("start-run\t0", await broker.ListAsync("list_queues", "name", "messages"));
+    }
+
+    private static void Commands(PipelineBusBuilder bus) => bus.HandleRunCommands<RecordedCommands>();
+}
