@@ -82,7 +82,7 @@ public sealed class ConnectionLifeTests
     [Fact]
     public async Task A_client_that_never_reads_is_dropped_and_others_do_not_notice()
     {
-        await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:01" });
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:02" });
         using var stuck = new TcpClient();
         await stuck.ConnectAsync(node.Http.BaseAddress!.Host, node.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
         var request =
@@ -93,13 +93,14 @@ public sealed class ConnectionLifeTests
 
         var agent = new Appending(node, "stuck");
         await using var screen = await Screen.OpenAsync(node, Tokens.Of("stuck"), "after=0");
+        var reading = screen.EventsAsync(60);
         var text = new { text = new string('x', 200_000) };
         for (var i = 0; i < 60; i++)
         {
             await agent.AppendAsync(1, text);
         }
 
-        Assert.Equal(60, (await screen.EventsAsync(60)).Count);
+        Assert.Equal(60, (await reading).Count);
         await Eventually.HoldsAsync("the stuck client's connection is gone", () => Connections(node) == 1);
     }
 

@@ -36,13 +36,15 @@ internal sealed class Screen : IAsyncDisposable
     }
 
     /// <summary>Next frame's text; null when the server closed.</summary>
-    public async Task<string?> TextAsync()
+    public Task<string?> TextAsync() => ReadAsync(Timely());
+
+    private async Task<string?> ReadAsync(CancellationToken cancellationToken)
     {
         using var frame = new MemoryStream();
         var buffer = new byte[64 * 1024];
         while (true)
         {
-            var part = await _socket.ReceiveAsync(buffer.AsMemory(), Timely());
+            var part = await _socket.ReceiveAsync(buffer.AsMemory(), cancellationToken);
             if (part.MessageType == WebSocketMessageType.Close)
             {
                 return null;
@@ -59,7 +61,8 @@ internal sealed class Screen : IAsyncDisposable
     /// <summary>Next frame of a type; those of other types before it are skipped, but never events or a reset.</summary>
     public async Task<JsonNode> FrameAsync(string type)
     {
-        while (await TextAsync() is { } text)
+        var timely = Timely();
+        while (await ReadAsync(timely) is { } text)
         {
             var frame = JsonNode.Parse(text)!;
             var found = (string)frame["type"]!;
@@ -94,7 +97,8 @@ internal sealed class Screen : IAsyncDisposable
     /// <summary>Reads on until the server closed, and returns its code.</summary>
     public async Task<int> ClosedAsync()
     {
-        while (await TextAsync() is not null)
+        var timely = Timely();
+        while (await ReadAsync(timely) is not null)
         {
         }
 

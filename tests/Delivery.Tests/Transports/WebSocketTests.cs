@@ -88,6 +88,9 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
         await using (var first = await Screen.OpenAsync(Node, token, "after=0&client=phone"))
         {
             await first.EventsAsync(4);
+            // What it was never sent, or is not of this history, is no ack.
+            await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[0].Split('_')[0]}_99\"}}");
+            await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"zzzzzz_1\"}");
             await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[1]}\"}}");
             await first.CloseAsync();
         }
