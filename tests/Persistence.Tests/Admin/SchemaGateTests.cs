@@ -21,7 +21,20 @@ public sealed class SchemaGateTests : IDisposable
 
         await host.StartAsync(Stop);
 
-        Assert.Equal(SchemaState.Compatible, await host.Services.GetRequiredService<SchemaCheck>().ReadAsync(Stop));
+        await HasItsSchemaAsync(host);
+        await host.StopAsync(Stop);
+    }
+
+    [Fact]
+    public async Task A_migration_that_died_holds_up_nobody()
+    {
+        await QueryAsync("create table __EFMigrationsLock (Id integer primary key, Timestamp text not null)");
+        await QueryAsync("insert into __EFMigrationsLock values (1, '2026-11-23 08:00:00')");
+        using var host = Build(mayMigrate: true);
+
+        await host.StartAsync(Stop);
+
+        await HasItsSchemaAsync(host);
         await host.StopAsync(Stop);
     }
 
@@ -44,13 +57,7 @@ public sealed class SchemaGateTests : IDisposable
     {
         using var first = Build(mayMigrate: true);
         await first.Services.GetRequiredService<LogAdmin>().MigrateAsync(Stop);
-        await using (var connection = new SqliteConnection(ConnectionString))
-        {
-            await connection.OpenAsync(Stop);
-            await using var command = new SqliteCommand("insert into __pipeline_migrations values ('29990101000000_Breaking', '0')", connection);
-            await command.ExecuteNonQueryAsync(Stop);
-        }
-
+        await QueryAsync("insert into __pipeline_migrations values ('29990101000000_Breaking', '0')");
         var exitCode = Environment.ExitCode;
         using var host = Build(mayMigrate: false);
         var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
@@ -69,6 +76,18 @@ public sealed class SchemaGateTests : IDisposable
     }
 
     private string ConnectionString => $"Data Source={Path.Combine(_files.FullName, "pipeline.db")}";
+
+    private static Task HasItsSchemaAsync(IHost host) => Eventually.HoldsAsync(
+        "the schema is there",
+        async () => await host.Services.GetRequiredService<SchemaCheck>().ReadAsync(Stop) == SchemaState.Compatible);
+
+    private async Task QueryAsync(string sql)
+    {
+        await using var connection = new SqliteConnection(ConnectionString);
+        await connection.OpenAsync(Stop);
+        await using var command = new SqliteCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Stop);
+    }
 
     private IHost Build(bool mayMigrate)
     {
