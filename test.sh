@@ -122,8 +122,7 @@ install_missing() {
 # --- Servers that all suites share ------------------------------------------------------------------------------------
 
 start_server() { # KIND
-  local folder
-  folder=$SCRATCH/shared-$1
+  local folder=$SCRATCH/shared-$1
   SERVER_FOLDERS+=("$folder")
   infra/servers.sh start "$1" "$folder" >"$RESULTS/$1.env" 2>"$RESULTS/$1.log" &
 }
@@ -170,7 +169,7 @@ clean_up() {
     exec 9>&-
     wait "$GUARD" 2>/dev/null || true
   fi
-  rm -rf "$SCRATCH"
+  rm -rf "${SCRATCH:-}"
 }
 
 # --- Building ---------------------------------------------------------------------------------------------------------
@@ -289,16 +288,16 @@ main() {
   choose_suites "$@"
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
-  # What tests leave in the folder of temporary files goes with it; the users of the servers may pass through.
-  SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/pipeline-XXXXXX")
-  chmod 711 "$SCRATCH"
-  export TMPDIR=$SCRATCH
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
 
   USE_DOCKER=no
   ! docker_answers || USE_DOCKER=yes
   install_missing
+  # What tests leave in the folder of temporary files goes with it; the users of the servers may pass through.
+  SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/pipeline-XXXXXX")
+  chmod 711 "$SCRATCH"
+  export TMPDIR=$SCRATCH
   mapfile -t JAVASCRIPT < <(javascript_folders)
   check_format
   build
