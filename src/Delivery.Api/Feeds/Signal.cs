@@ -15,7 +15,7 @@ internal sealed class Signal : IDisposable
     {
         _time = time;
         _timer = time.CreateTimer(
-            static signal => ((Signal)signal!).Pulse(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            static signal => ((Signal)signal!).Ring(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Pulse() => _pulsed.TrySetResult();
@@ -30,9 +30,10 @@ internal sealed class Signal : IDisposable
         }
 
         // An earlier alarm that is still set wakes for nothing once; that is cheaper than to set the timer every time.
-        if (_armedFor <= now || due < _armedFor)
+        var armedFor = Volatile.Read(ref _armedFor);
+        if (armedFor == 0 || due < armedFor)
         {
-            _armedFor = due;
+            Volatile.Write(ref _armedFor, due);
             _timer.Change(_time.GetElapsedTime(now, due) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         }
 
@@ -41,6 +42,13 @@ internal sealed class Signal : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    // A timer's clock is coarser than timestamps are: it may ring a little before its time, so what counts is that it rang.
+    private void Ring()
+    {
+        Volatile.Write(ref _armedFor, 0);
+        Pulse();
+    }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
