@@ -13,13 +13,9 @@ public sealed class RunStoreLostReplyTests() : StoreSuite("postgres")
 {
     private PostgresServer? _server;
 
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _server!.DisposeAsync();
-    }
-
     protected override async Task<PostgresServer> ServerAsync() => _server = await PostgresServer.StartPrivateAsync();
+
+    protected override async Task RemoveDatabaseAsync() => await _server!.DisposeAsync();
 
     [Fact]
     public async Task A_run_whose_commit_was_not_answered_is_created_once()
