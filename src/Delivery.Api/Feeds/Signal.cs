@@ -6,16 +6,18 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal sealed class Signal : IDisposable
 {
+    private const long NotArmed = long.MinValue;
+
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private volatile TaskCompletionSource _pulsed = New();
-    private long _armedFor;
+    private long _armedFor = NotArmed;
 
     public Signal(TimeProvider time)
     {
         _time = time;
         _timer = time.CreateTimer(
-            static signal => ((Signal)signal!).Ring(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            static signal => ((Signal)signal!).Alarm(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Pulse() => _pulsed.TrySetResult();
@@ -30,10 +32,10 @@ internal sealed class Signal : IDisposable
         }
 
         // An earlier alarm that is still set wakes for nothing once; that is cheaper than to set the timer every time.
-        var armedFor = Volatile.Read(ref _armedFor);
-        if (armedFor == 0 || due < armedFor)
+        var armedFor = Interlocked.Read(ref _armedFor);
+        if (armedFor == NotArmed || due < armedFor)
         {
-            Volatile.Write(ref _armedFor, due);
+            Interlocked.Exchange(ref _armedFor, due);
             _timer.Change(_time.GetElapsedTime(now, due) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         }
 
@@ -43,10 +45,10 @@ internal sealed class Signal : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
-    // A timer's clock is coarser than timestamps are: it may ring a little before its time, so what counts is that it rang.
-    private void Ring()
+    // Timers may fire a little early: what was armed is told by this, not by the clock.
+    private void Alarm()
     {
-        Volatile.Write(ref _armedFor, 0);
+        Interlocked.Exchange(ref _armedFor, NotArmed);
         Pulse();
     }
 
