@@ -6,6 +6,7 @@ using Pipeline.Testing;
 namespace Pipeline.Worker.Tests;
 
 /// <summary>The database away for longer than a lease: agents wait, nobody's run expires.</summary>
+[Trait("needs", "servers")]
 public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
 {
     private PostgresServer? _server;
