@@ -59,7 +59,7 @@ host_pid() { # HOST; prints nothing when it is not running
   local pid
   pid=$(cat "$LOCAL/$1.pid" 2>/dev/null) || return 0
   # The number alone proves little after a restart of the machine.
-  if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$LOCAL/programs/"; then
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$LOCAL/programs/"; then
     echo "$pid"
   fi
 }

@@ -16,12 +16,12 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
     {
         await using var window = await Window.OpenAsync(standalone, _user);
         await window.AskAsync(Request);
-        await window.Page.WaitForSelectorAsync("article.run[data-status='running'] .step");
+        await window.ShowsAsync("article.run[data-status='running'] .step");
         await ShowsWhatWasCommittedAsync(window);
         Assert.Empty(window.Faults);
 
         await window.Page.ReloadAsync();
-        await window.Page.WaitForSelectorAsync("article.run[data-status='running'] .step.tool");
+        await window.ShowsAsync("article.run[data-status='running'] .step.tool");
         await ShowsWhatWasCommittedAsync(window);
         Assert.Empty(window.Faults);
 
@@ -58,7 +58,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
         Assert.Empty(later.Faults);
 
         await using var stranger = await Window.OpenAsync(standalone, $"other-{_user}");
-        await stranger.Page.WaitForSelectorAsync("#empty");
+        await stranger.ShowsAsync("#empty");
         Assert.Empty(await stranger.ShownAsync());
         Assert.Empty(stranger.Faults);
     }
@@ -68,7 +68,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
     {
         await using var window = await Window.OpenAsync(standalone, _user);
         await window.AskAsync(LongRequest);
-        await window.Page.WaitForSelectorAsync("article.run[data-status='running'] .step");
+        await window.ShowsAsync("article.run[data-status='running'] .step");
         await window.Page.ClickAsync("article.run .stop");
         await window.ShowsRunAsync("cancelled", seconds: 10);
         Assert.False(await window.Page.IsVisibleAsync("article.run .stop"));
@@ -107,7 +107,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
     {
         await using var window = await Window.OpenAsync(standalone, _user);
         await window.AskAsync(Request);
-        await window.Page.WaitForSelectorAsync("article.run[data-status='running'] .step.tool");
+        await window.ShowsAsync("article.run[data-status='running'] .step.tool");
         await standalone.Host.KillAsync();
         await window.IsInPhaseAsync("offline");
         await standalone.Host.DisposeAsync();
@@ -126,7 +126,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
     public async Task Where_no_token_is_to_be_had_the_page_says_so_and_takes_one_from_its_address()
     {
         var token = await standalone.TokenAsync(_user);
-        await using var window = await Window.CreateAsync(standalone, _user);
+        await using var window = await Window.CreateAsync(standalone);
         await window.Page.RouteAsync("**/v1/dev/token", route => route.FulfillAsync(new() { Status = 404 }));
         await window.Page.GotoAsync(window.Network.Url.ToString());
         await window.IsInPhaseAsync("stopped");

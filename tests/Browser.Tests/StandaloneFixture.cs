@@ -35,6 +35,9 @@ public sealed class StandaloneFixture : IAsyncLifetime
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["Persistence:ConnectionString"] = $"Data Source={Path.Combine(_folder.FullName, "pipeline.db")}",
+
+            // Leaves time to reload and to go offline in mid-run on a busy machine.
+            ["Worker:DemoPace"] = "2",
         });
 
     public async Task<string> TokenAsync(string user)

@@ -22,12 +22,13 @@ public sealed class Window : IAsyncDisposable
         }))
         """;
 
+    private readonly StandaloneFixture _standalone;
     private readonly IBrowserContext _context;
     private readonly ConcurrentQueue<string> _faults = new();
 
-    private Window(string user, IBrowserContext context, IPage page, TcpProxy network)
+    private Window(StandaloneFixture standalone, IBrowserContext context, IPage page, TcpProxy network)
     {
-        User = user;
+        _standalone = standalone;
         _context = context;
         Page = page;
         Network = network;
@@ -36,8 +37,6 @@ public sealed class Window : IAsyncDisposable
         page.Request += (_, request) => Note(
             !request.Url.StartsWith(network.Url.ToString(), StringComparison.Ordinal), $"request to {request.Url}");
     }
-
-    public string User { get; }
 
     public IPage Page { get; }
 
@@ -49,7 +48,7 @@ public sealed class Window : IAsyncDisposable
     /// <summary>Opens the page as this user and waits until it is live.</summary>
     public static async Task<Window> OpenAsync(StandaloneFixture standalone, string user, BrowserNewContextOptions? options = null)
     {
-        var window = await CreateAsync(standalone, user, options);
+        var window = await CreateAsync(standalone, options);
         await window.Page.GotoAsync(window.Network.Url.ToString());
         await window.IsInPhaseAsync("live");
         await window.Page.FillAsync("#user", user);
@@ -59,11 +58,11 @@ public sealed class Window : IAsyncDisposable
     }
 
     /// <summary>A window that shows nothing yet.</summary>
-    public static async Task<Window> CreateAsync(StandaloneFixture standalone, string user, BrowserNewContextOptions? options = null)
+    public static async Task<Window> CreateAsync(StandaloneFixture standalone, BrowserNewContextOptions? options = null)
     {
         var network = new TcpProxy(standalone.Host.Url);
         var context = await standalone.Browser.NewContextAsync(options);
-        return new Window(user, context, await context.NewPageAsync(), network);
+        return new Window(standalone, context, await context.NewPageAsync(), network);
     }
 
     public async Task AskAsync(string request)
@@ -73,11 +72,28 @@ public sealed class Window : IAsyncDisposable
     }
 
     /// <summary>Waits until the connection is shown as <c>live</c>, <c>offline</c> …</summary>
-    public Task IsInPhaseAsync(string phase) => Page.WaitForSelectorAsync($"#connection[data-phase='{phase}']");
+    public Task IsInPhaseAsync(string phase) => ShowsAsync($"#connection[data-phase='{phase}']");
 
     /// <summary>Waits until a run is shown with this status.</summary>
-    public Task ShowsRunAsync(string status, float seconds = 60) => Page.WaitForSelectorAsync(
-        $"article.run[data-status='{status}']", new PageWaitForSelectorOptions { Timeout = seconds * 1_000 });
+    public Task ShowsRunAsync(string status, int seconds = 60) => ShowsAsync($"article.run[data-status='{status}']", seconds);
+
+    /// <summary>Waits until something is to be seen on the page.</summary>
+    /// <exception cref="TimeoutException">It did not appear; tells what was there instead, and what the host printed.</exception>
+    public async Task ShowsAsync(string selector, int seconds = 30)
+    {
+        try
+        {
+            await Page.WaitForSelectorAsync(selector, new PageWaitForSelectorOptions { Timeout = seconds * 1_000 });
+        }
+        catch (TimeoutException exception)
+        {
+            var output = _standalone.Host.Output;
+            throw new TimeoutException(
+                $"'{selector}' did not appear within {seconds} s. The page shows:\n{await Page.InnerTextAsync("body")}\n"
+                + $"Faults:\n{string.Join('\n', Faults)}\nThe host printed last:\n{output[Math.Max(0, output.Length - 4_000)..]}",
+                exception);
+        }
+    }
 
     public async Task GoOfflineAsync()
     {

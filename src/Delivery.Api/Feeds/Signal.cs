@@ -6,16 +6,18 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal sealed class Signal : IDisposable
 {
+    private const long NotArmed = long.MinValue;
+
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private volatile TaskCompletionSource _pulsed = New();
-    private long _armedFor;
+    private long _armedFor = NotArmed;
 
     public Signal(TimeProvider time)
     {
         _time = time;
         _timer = time.CreateTimer(
-            static signal => ((Signal)signal!).Pulse(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            static signal => ((Signal)signal!).Alarm(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Pulse() => _pulsed.TrySetResult();
@@ -30,9 +32,10 @@ internal sealed class Signal : IDisposable
         }
 
         // An earlier alarm that is still set wakes for nothing once; that is cheaper than to set the timer every time.
-        if (_armedFor <= now || due < _armedFor)
+        var armedFor = Interlocked.Read(ref _armedFor);
+        if (armedFor == NotArmed || due < armedFor)
         {
-            _armedFor = due;
+            Interlocked.Exchange(ref _armedFor, due);
             _timer.Change(_time.GetElapsedTime(now, due) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         }
 
@@ -41,6 +44,13 @@ internal sealed class Signal : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    // Timers may fire a little early: what was armed is told by this, not by the clock.
+    private void Alarm()
+    {
+        Interlocked.Exchange(ref _armedFor, NotArmed);
+        Pulse();
+    }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -9,23 +9,8 @@ internal readonly record struct JsonAt(JsonElement Element, string Path)
 {
     public static JsonAt Root(JsonDocument document) => new(document.RootElement, "body");
 
-    /// <summary>Requires an object with no other names than these.</summary>
-    public JsonAt AsObject(params ReadOnlySpan<string> names)
-    {
-        AsAnyObject();
-        foreach (var property in Element.EnumerateObject())
-        {
-            if (!names.Contains(property.Name))
-            {
-                throw Child(property.Name).Wrong($"is unknown here; known are {string.Join(", ", names.ToArray())}");
-            }
-        }
-
-        return this;
-    }
-
-    /// <summary>Requires an object; its names are the sender's.</summary>
-    public JsonAt AsAnyObject()
+    /// <summary>Requires an object. Names that are not asked for are ignored: the protocol grows by adding.</summary>
+    public JsonAt AsObject()
     {
         Require(JsonValueKind.Object, "an object");
         return this;

@@ -44,7 +44,7 @@ internal static class RunEndpoints
         var threadId = RequestIds.FromPath("thread", thread);
         var key = RequestIds.IdempotencyKey(context.Request);
         using var document = await JsonBody.ReadAsync(context, MaxStartBytes);
-        var body = JsonAt.Root(document).AsObject("input", "agent");
+        var body = JsonAt.Root(document).AsObject();
         var run = new NewRun(Caller.Of(context).Stream, threadId, ReadInput(body), body.Find("agent")?.AsId(), key);
         try
         {

@@ -27,6 +27,9 @@ internal sealed class Connections : IDisposable
         _stopping = lifetime.ApplicationStopping.Register(Drain);
     }
 
+    /// <summary>Open connections.</summary>
+    public int Count => Volatile.Read(ref _count);
+
     /// <summary>False: the node has as many as it takes.</summary>
     /// <param name="replaces">Whether an older connection of the same client id is to go.</param>
     public bool TryAdd(Connection connection, bool replaces)

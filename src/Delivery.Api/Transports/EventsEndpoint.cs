@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Pipeline.Delivery.Api;
 
@@ -15,6 +16,15 @@ public static class EventsEndpoint
     {
         ArgumentNullException.ThrowIfNull(routes);
         var branch = routes.CreateApplicationBuilder();
+        branch.Use(static (context, next) =>
+        {
+            if (context.Features.Get<IHttpUpgradeFeature>() is { } upgrade)
+            {
+                context.Features.Set<IHttpUpgradeFeature>(new KeptUpgrade(upgrade));
+            }
+
+            return next(context);
+        });
         branch.UseWebSockets();
         branch.Run(ServeAsync);
         var serve = branch.Build();

@@ -54,14 +54,14 @@ internal sealed class PushLoop(
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (WhyClose(connection) is { } close)
-            {
-                return close;
-            }
-
             if (connection.TakeAck() is { } ack)
             {
                 subscription.Ack(ack);
+            }
+
+            if (WhyClose(connection) is { } close)
+            {
+                return close;
             }
 
             if (!ReferenceEquals(degraded, degradation.Current))

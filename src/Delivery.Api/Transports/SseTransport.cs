@@ -34,13 +34,12 @@ internal sealed class SseTransport(PushLoop loop, SubscriptionServices services,
         catch (OperationCanceledException)
         {
             // The client is gone, or took nothing in for too long.
-            context.Abort();
         }
     }
 
     private sealed class SseSink(HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
     {
-        private readonly WriteBound _bound = new(options.WriteTimeout, time);
+        private readonly WriteBound _bound = new(context, options.WriteTimeout, time);
 
         public string Transport => "sse";
 

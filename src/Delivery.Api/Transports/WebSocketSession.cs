@@ -1,16 +1,17 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http.Features;
 using Pipeline.Contracts;
 
 namespace Pipeline.Delivery.Api;
 
 /// <summary>One open WebSocket: frames out, one writer at a time; frames in, which become wishes of the connection.</summary>
-internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
+internal sealed class WebSocketSession(WebSocket socket, HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
 {
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
 
-    private readonly WriteBound _bound = new(options.WriteTimeout, time);
+    private readonly WriteBound _bound = new(context, options.WriteTimeout, time);
 
     public string Transport => "websocket";
 
@@ -28,7 +29,7 @@ internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, Ti
     /// Reads the client's frames until it closed or is gone. What it wants, and what it did wrong, is left with the
     /// connection, whose owner alone writes.
     /// </summary>
-    public async Task ReceiveAsync(Connection connection, TokenValidation tokens, CancellationToken cancellationToken)
+    public async Task ReceiveAsync(Connection connection, TokenValidation tokens)
     {
         using var frame = new PooledBuffer(512);
         try
@@ -36,7 +37,7 @@ internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, Ti
             while (socket.State is WebSocketState.Open or WebSocketState.CloseSent)
             {
                 frame.Clear();
-                var close = await ReceiveFrameAsync(frame, cancellationToken)
+                var close = await ReceiveFrameAsync(frame)
                     ?? await TakeAsync(ClientFrame.Read(frame.Written.Span), connection, tokens);
                 if (close is not null)
                 {
@@ -51,21 +52,25 @@ internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, Ti
     }
 
     /// <summary>Says why, and gives the client a moment to say goodbye.</summary>
-    public async Task CloseAsync(Close close, Task receiving, CancellationToken cancellationToken)
+    public async Task CloseAsync(Close close, Task receiving)
     {
         using var timeout = new CancellationTokenSource(Farewell, time);
-        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
             {
-                await socket.CloseOutputAsync((WebSocketCloseStatus)close.Code, close.Reason, bounded.Token);
-                await receiving.WaitAsync(bounded.Token);
+                await socket.CloseOutputAsync((WebSocketCloseStatus)close.Code, close.Reason, timeout.Token);
+            }
+
+            await receiving.WaitAsync(timeout.Token);
+            if (socket.State == WebSocketState.Aborted && context.Features.Get<IHttpUpgradeFeature>() is KeptUpgrade upgrade)
+            {
+                await upgrade.LingerAsync(timeout.Token);
             }
         }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or IOException)
         {
-            socket.Abort();
+            context.Abort();
         }
     }
 
@@ -78,11 +83,11 @@ internal sealed class WebSocketSession(WebSocket socket, FeedOptions options, Ti
         cancellationToken);
 
     /// <summary>Null: a text frame is there. Else why to close.</summary>
-    private async Task<Close?> ReceiveFrameAsync(PooledBuffer frame, CancellationToken cancellationToken)
+    private async Task<Close?> ReceiveFrameAsync(PooledBuffer frame)
     {
         while (true)
         {
-            var part = await socket.ReceiveAsync(frame.GetMemory(512), cancellationToken);
+            var part = await socket.ReceiveAsync(frame.GetMemory(512), context.RequestAborted);
             switch (part.MessageType)
             {
                 case WebSocketMessageType.Close:

@@ -38,39 +38,39 @@ internal sealed class WebSocketTransport(
         {
             SubProtocol = offered.Count > 0 ? Subprotocols.V1 : null,
         });
-        using var session = new WebSocketSession(socket, options.Value, services.Time);
-        await (caller is null ? RefuseAsync(session, context) : ServeAsync(socket, session, context, caller, request));
+        using var session = new WebSocketSession(socket, context, options.Value, services.Time);
+        await (caller is null ? RefuseAsync(session) : ServeAsync(session, context, caller, request));
     }
 
     // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
-    private Task RefuseAsync(WebSocketSession session, HttpContext context)
+    private Task RefuseAsync(WebSocketSession session)
     {
         var close = tokens.CanValidate
             ? new Close(CloseCodes.Unauthorized, "the token is bad or has expired")
             : new Close(CloseCodes.Overload, "the keys that tokens are checked with have not been fetched yet");
-        return session.CloseAsync(close, Task.CompletedTask, context.RequestAborted);
+        return session.CloseAsync(close, Task.CompletedTask);
     }
 
     private async Task ServeAsync(
-        WebSocket socket, WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
+        WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
     {
         using var signal = new Signal(services.Time);
         await using var subscription = new Subscription(
             services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
         var connection = new Connection(caller, request.Client, signal);
-        var receiving = session.ReceiveAsync(connection, tokens, CancellationToken.None);
+        var receiving = session.ReceiveAsync(connection, tokens);
         try
         {
             var close = await loop.RunAsync(connection, subscription, session, replaces: true, context.RequestAborted);
-            await session.CloseAsync(close, receiving, context.RequestAborted);
+            await session.CloseAsync(close, receiving);
         }
         catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
         {
             // The client is gone, or took nothing in for too long.
+            context.Abort();
         }
         finally
         {
-            socket.Abort();
             await receiving;
         }
     }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -23,6 +24,8 @@ public static class MessagingServices
 
         services.AddOptions<BusOptions>().BindConfiguration(BusOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<BusOptions>, BusOptionsValidator>();
+        services.AddSingleton(provider => new SettingsCheck(
+            services, provider, provider.GetRequiredService<IConfiguration>()));
         services.AddMetrics();
         services.Configure<LoggerFilterOptions>(QuietMassTransit);
         services.TryAddSingleton(TimeProvider.System);

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Pipeline.Persistence;
@@ -22,41 +21,31 @@ public static class HostRunner
                 return code;
             }
 
-            Validate(app);
-            await app.RunAsync();
-            return 0;
-        }
-        catch (Exception exception) when (ConfigurationErrors(exception) is { Count: > 0 } errors)
-        {
-            await Console.Error.WriteLineAsync("This configuration cannot run:");
-            foreach (var error in errors)
+            var errors = app.Services.GetRequiredService<SettingsCheck>().Errors();
+            if (errors.Count > 0)
             {
-                await Console.Error.WriteLineAsync($"  - {error}");
+                return await RefuseAsync(errors);
             }
 
-            return 1;
+            await app.RunAsync();
+
+            // A service that stopped the host (an incompatible schema) said so there.
+            return Environment.ExitCode;
+        }
+        catch (OptionsValidationException exception)
+        {
+            return await RefuseAsync(exception.Failures);
         }
     }
 
-    // The host itself would construct its services first, and the first of them that reads a wrong setting would hide all
-    // others.
-    private static void Validate(WebApplication app)
+    private static async Task<int> RefuseAsync(IEnumerable<string> errors)
     {
-        try
+        await Console.Error.WriteLineAsync("This configuration cannot run:");
+        foreach (var error in errors)
         {
-            app.Services.GetService<IStartupValidator>()?.Validate();
+            await Console.Error.WriteLineAsync($"  - {error}");
         }
-        catch (InvalidOperationException exception)
-        {
-            // The binder's: a value is no number, no time span. It names setting and value.
-            throw new OptionsValidationException("", typeof(IConfiguration), [exception.Message]);
-        }
-    }
 
-    private static List<string> ConfigurationErrors(Exception exception) => exception switch
-    {
-        OptionsValidationException options => [.. options.Failures],
-        AggregateException many => [.. many.InnerExceptions.SelectMany(ConfigurationErrors)],
-        _ => [],
-    };
+        return 1;
+    }
 }

@@ -4,8 +4,9 @@ using Microsoft.Extensions.Options;
 namespace Pipeline.Messaging;
 
 /// <summary>
-/// Publishes until the broker confirms: every attempt has a timeout, attempts are spaced by a back-off, and the first
-/// confirm after an outage starts all waiting ones at once, since MassTransit itself would wait for up to 30 s.
+/// Publishes until the broker confirms: every attempt has a timeout, and attempts are spaced by a back-off. A page that a
+/// later beacon overtook is begun anew at once, and everything is when an outage ends: MassTransit itself would retry
+/// seconds later.
 /// </summary>
 internal sealed partial class ConfirmedPublisher(
     IOptions<BusOptions> options, BusHealth health, TimeProvider time, ILogger<ConfirmedPublisher> logger)
@@ -16,57 +17,66 @@ internal sealed partial class ConfirmedPublisher(
 
     private readonly TimeSpan _timeout = options.Value.PublishTimeout;
     private readonly ILogger<ConfirmedPublisher> _logger = logger;
-    private CancellationTokenSource _again = new();
+    private readonly Lock _lock = new();
+    private readonly HashSet<Attempt> _attempts = [];
+    private long _begun;
 
     /// <summary>Returns when confirmed.</summary>
+    /// <param name="asBeacons">It goes where beacons go: its fate tells of the broker's health, and a beacon can overtake it.</param>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> ended it.</exception>
     public async Task UntilConfirmedAsync(
-        string what, Func<CancellationToken, Task> publish, bool tellsHealth, CancellationToken cancellationToken)
+        string what, Func<CancellationToken, Task> publish, bool asBeacons, CancellationToken cancellationToken)
     {
         var backOff = FirstBackOff;
-        for (var attempt = 1; ; attempt++)
+        for (var number = 1; ; number++)
         {
-            var again = Volatile.Read(ref _again).Token;
+            using var attempt = new Attempt(this, asBeacons);
             try
             {
-                await AttemptAsync(publish, _timeout, again, cancellationToken);
-                Succeeded(tellsHealth);
+                await AttemptAsync(publish, _timeout, attempt.Overtaken, cancellationToken);
+                if (asBeacons)
+                {
+                    Succeeded();
+                }
+
                 return;
             }
             catch (Exception exception) when (cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException($"{what} was not confirmed before the stop", exception, cancellationToken);
             }
-            catch (Exception) when (again.IsCancellationRequested)
+            catch (Exception) when (attempt.Overtaken.IsCancellationRequested)
             {
                 backOff = FirstBackOff;
                 continue;
             }
             catch (Exception exception)
             {
-                Failed(tellsHealth, exception);
-                NoteTrouble(what, attempt, exception);
+                Failed(asBeacons, exception);
+                NoteTrouble(what, number, exception);
             }
 
-            await PauseAsync(backOff, again, cancellationToken);
+            await PauseAsync(backOff, attempt.Overtaken, cancellationToken);
             backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
         }
     }
 
     /// <summary>One attempt, without a second. Returns whether it was confirmed.</summary>
-    public async Task<bool> TryOnceAsync(Func<CancellationToken, Task> publish, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<bool> ProbeAsync(Func<CancellationToken, Task> publish, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        var begun = Interlocked.Increment(ref _begun);
         try
         {
             await AttemptAsync(publish, timeout < _timeout ? timeout : _timeout, CancellationToken.None, cancellationToken);
-            Succeeded(tellsHealth: true);
+            Overtake(attempt => attempt.AsBeacons && attempt.Begun < begun);
+            Succeeded();
             return true;
         }
         catch (Exception exception)
         {
             if (!cancellationToken.IsCancellationRequested)
             {
-                Failed(tellsHealth: true, exception);
+                Failed(asBeacon: true, exception);
             }
 
             return false;
@@ -74,10 +84,10 @@ internal sealed partial class ConfirmedPublisher(
     }
 
     private async Task AttemptAsync(
-        Func<CancellationToken, Task> publish, TimeSpan timeout, CancellationToken again, CancellationToken cancellationToken)
+        Func<CancellationToken, Task> publish, TimeSpan timeout, CancellationToken overtaken, CancellationToken cancellationToken)
     {
         using var late = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, again, late.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, overtaken, late.Token);
         try
         {
             await publish(either.Token).WaitAsync(either.Token);
@@ -88,9 +98,9 @@ internal sealed partial class ConfirmedPublisher(
         }
     }
 
-    private async Task PauseAsync(TimeSpan length, CancellationToken again, CancellationToken cancellationToken)
+    private async Task PauseAsync(TimeSpan length, CancellationToken overtaken, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, again);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, overtaken);
         try
         {
             await Task.Delay(length, time, either.Token);
@@ -101,19 +111,32 @@ internal sealed partial class ConfirmedPublisher(
         }
     }
 
-    private void Succeeded(bool tellsHealth)
+    private void Succeeded()
     {
-        if (tellsHealth && health.Confirmed())
+        if (health.Confirmed())
         {
             LogRegained();
-            // Not disposed: an attempt may just be taking its token.
-            Interlocked.Exchange(ref _again, new CancellationTokenSource()).Cancel();
+            Overtake(_ => true);
         }
     }
 
-    private void Failed(bool tellsHealth, Exception exception)
+    private void Overtake(Func<Attempt, bool> which)
     {
-        if (tellsHealth && health.PublishFailed())
+        Attempt[] overtaken;
+        lock (_lock)
+        {
+            overtaken = [.. _attempts.Where(which)];
+        }
+
+        foreach (var attempt in overtaken)
+        {
+            attempt.Overtake();
+        }
+    }
+
+    private void Failed(bool asBeacon, Exception exception)
+    {
+        if (asBeacon && health.PublishFailed())
         {
             LogLost(exception.Message);
         }
@@ -124,6 +147,41 @@ internal sealed partial class ConfirmedPublisher(
         if (attempt == TroublesomeAttempts && health.CanPublish)
         {
             LogTroublesome(what, attempt, exception.Message);
+        }
+    }
+
+    /// <summary>An attempt and the pause after it.</summary>
+    private sealed class Attempt : IDisposable
+    {
+        private readonly ConfirmedPublisher _owner;
+        private readonly CancellationTokenSource _overtaken = new();
+
+        public Attempt(ConfirmedPublisher owner, bool asBeacons)
+        {
+            _owner = owner;
+            AsBeacons = asBeacons;
+            Begun = Interlocked.Increment(ref owner._begun);
+            lock (owner._lock)
+            {
+                owner._attempts.Add(this);
+            }
+        }
+
+        public bool AsBeacons { get; }
+
+        public long Begun { get; }
+
+        public CancellationToken Overtaken => _overtaken.Token;
+
+        public void Overtake() => _overtaken.Cancel();
+
+        // The source is not disposed: it has no timer, and a probe may be about to cancel it.
+        public void Dispose()
+        {
+            lock (_owner._lock)
+            {
+                _owner._attempts.Remove(this);
+            }
         }
     }
 

@@ -55,7 +55,7 @@ internal sealed class MessageLane(
         var type = message.GetType().Name;
         try
         {
-            await publisher.UntilConfirmedAsync(type, token => bus.PublishAsync(message, token), tellsHealth: false, cancellationToken);
+            await publisher.UntilConfirmedAsync(type, token => bus.PublishAsync(message, token), asBeacons: false, cancellationToken);
             metrics.MessageConfirmed(type);
             batch.Done();
         }

@@ -47,14 +47,14 @@ internal sealed class PageStream(
     }
 
     public Task BeaconAsync(CancellationToken cancellationToken) =>
-        publisher.TryOnceAsync(
+        publisher.ProbeAsync(
             token => bus.PublishPageAsync(PageWriter.Write(Last, []), token),
             _beacon * 2 > ShortestBeaconTimeout ? _beacon * 2 : ShortestBeaconTimeout,
             cancellationToken);
 
     /// <summary>Tells the nodes that this relay's silence from now on means nothing.</summary>
     public Task SayGoodbyeAsync() =>
-        publisher.TryOnceAsync(
+        publisher.ProbeAsync(
             token => bus.PublishPageAsync(PageWriter.Write(Last with { Goodbye = true }, []), token),
             GoodbyeTimeout,
             CancellationToken.None);
@@ -85,7 +85,7 @@ internal sealed class PageStream(
         try
         {
             await publisher.UntilConfirmedAsync(
-                $"page {header.Number}", token => AttemptAsync(body, token), tellsHealth: true, cancellationToken);
+                $"page {header.Number}", token => AttemptAsync(body, token), asBeacons: true, cancellationToken);
             metrics.PageConfirmed(page.Events, body.Length, time.GetElapsedTime(begun));
             foreach (var batch in page.Batches)
             {

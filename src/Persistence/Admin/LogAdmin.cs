@@ -16,6 +16,7 @@ public sealed class LogAdmin(PipelineDatabase database, TimeProvider time)
     {
         await using var context = database.CreateContext();
         context.Database.SetCommandTimeout(MigrationTimeout);
+        using var turn = await SqliteMigrationGuard.EnterAsync(context.Database, time, cancellationToken);
         var before = (await context.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
         await context.Database.MigrateAsync(cancellationToken);
         return [.. context.Database.GetMigrations().Where(id => !before.Contains(id))];

@@ -56,57 +56,60 @@ internal static class PostgresAppendSql
     /// Looks up ids, then fences, then stores the accepted units and says what became of each event. $1 units, $2 streams,
     /// $3 ids, $4 types, $5 threads, $6 runs, $7 sequences, $8 attempts, $9 times, $10 leases, $11 hashes, $12 bodies,
     /// $13 owner, $14 now. Lookups are lateral with a limit: always by index, also in a plan made while tables were empty.
+    /// What is known of an event travels along one row, without joins whose size a generic plan would misjudge; bodies stay
+    /// in their array until they are stored.
     /// </summary>
     public const string Append = """
-        with input as materialized (
-          select i.*, k.position as known_position, k.sequence as known_sequence, k.hash as known_hash
-          from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) with ordinality
-            as i(unit, stream, id, type, thread, run, sequence, attempt, occurred_at, lease, hash, body, n)
-          left join lateral (
-            select e.position, e.sequence, e.hash from pipeline.event_log e
-            where e.stream = i.stream and e.event_id = i.id limit 1) k on true
-        ), heads as materialized (
+        with heads as materialized (
           select l.stream, h.incarnation, h.head
           from unnest(current_setting('pipeline.locked')::text[]) as l(stream)
           cross join lateral (
             select h.incarnation, h.head from pipeline.stream_head h where h.stream = l.stream limit 1) h
-        ), fresh as materialized (
-          select i.*, r.status, r.attempt as run_attempt, coalesce(r.last_sequence, 0) as last_sequence,
-                 case i.type when 'agent_completed' then 2 when 'agent_failed' then 3 when 'agent_cancelled' then 4 end as ending,
-                 row_number() over run as k,
-                 coalesce(r.thread, first_value(i.thread) over run) as run_thread,
-                 coalesce(bool_or(i.type in ('agent_completed', 'agent_failed', 'agent_cancelled')) over before, false) as is_behind_end
-          from input i
+        ), input as (
+          select i.*, h.incarnation, h.head, k.position as known_position, k.sequence as known_sequence, k.hash as known_hash,
+                 k.position is null as is_fresh, r.status, r.attempt as run_attempt, r.thread as run_thread,
+                 coalesce(r.last_sequence, 0) as last_sequence,
+                 case i.type when 'agent_completed' then 2 when 'agent_failed' then 3 when 'agent_cancelled' then 4 end as ending
+          from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) with ordinality
+            as i(unit, stream, id, type, thread, run, sequence, attempt, occurred_at, lease, n)
+          left join heads h on h.stream = i.stream
+          left join lateral (
+            select e.position, e.sequence, e.hash from pipeline.event_log e
+            where e.stream = i.stream and e.event_id = i.id limit 1) k on true
           left join lateral (
             select r.status, r.attempt, r.last_sequence, r.thread from pipeline.agent_run r
             where r.stream = i.stream and r.run = i.run limit 1) r on true
-          where i.known_position is null
+        ), counted as (
+          select i.*, i.last_sequence + count(*) filter (where i.is_fresh) over run as next_sequence,
+                 coalesce(i.run_thread, first_value(i.thread) over run) as own_thread,
+                 coalesce(bool_or(i.is_fresh and i.ending is not null) over before, false) as is_behind_end
+          from input i
           window run as (partition by i.unit, i.stream, i.run order by i.n),
                  before as (run rows between unbounded preceding and 1 preceding)
-        ), judged as materialized (
-          select i.n, i.unit, case
-            when h.stream is null then 100
-            when i.known_position is not null then case when i.known_hash = i.hash then 0 else 1 end
-            when f.status >= 2 or f.is_behind_end then 3
-            when f.attempt <> coalesce(f.run_attempt, 0) then 4
-            when f.thread <> f.run_thread then 5
-            when f.sequence not in (0, f.last_sequence + f.k) then 2
+        ), judged as (
+          select c.*, case
+            when c.head is null then 100
+            when not c.is_fresh then case when c.known_hash = ($11)[c.n] then 0 else 1 end
+            when c.status >= 2 or c.is_behind_end then 3
+            when c.attempt <> coalesce(c.run_attempt, 0) then 4
+            when c.thread <> c.own_thread then 5
+            when c.sequence not in (0, c.next_sequence) then 2
             else 0 end as verdict
-          from input i left join fresh f on f.n = i.n left join heads h on h.stream = i.stream
-        ), accepted as materialized (
-          select f.*, f.last_sequence + f.k as stored_sequence,
-                 h.head + row_number() over (partition by f.stream order by f.n) as position
-          from fresh f join heads h on h.stream = f.stream
-          where f.unit not in (select j.unit from judged j where j.verdict <> 0)
+          from counted c
+        ), settled as (
+          select j.*, j.is_fresh and not bool_or(j.verdict <> 0) over (partition by j.unit) as is_accepted from judged j
+        ), placed as materialized (
+          select s.*, s.head + count(*) filter (where s.is_accepted) over (partition by s.stream order by s.n) as position
+          from settled s
         ), stored as (
           insert into pipeline.event_log (stream, position, event_id, type, thread, run, sequence, occurred_at, hash, body)
-          select a.stream, a.position, a.id, a.type, a.thread, a.run, a.stored_sequence, a.occurred_at, a.hash,
-                 case when a.sequence = 0
-                      then ('{"sequence":' || a.stored_sequence || ',' || substr(a.body::text, 2))::json
-                      else a.body end
-          from accepted a
+          select p.stream, p.position, p.id, p.type, p.thread, p.run, p.next_sequence, p.occurred_at, ($11)[p.n],
+                 case when p.sequence = 0
+                      then ('{"sequence":' || p.next_sequence || ',' || substr(($12)[p.n]::text, 2))::json
+                      else ($12)[p.n] end
+          from placed p where p.is_accepted
         ), ranges as materialized (
-          select a.stream, min(a.position) as first, max(a.position) as last from accepted a group by a.stream
+          select p.stream, min(p.position) as first, max(p.position) as last from placed p where p.is_accepted group by p.stream
         ), moved as (
           insert into pipeline.stream_head (stream, head) select g.stream, g.last from ranges g
           on conflict (stream) do update set head = excluded.head
@@ -114,10 +117,10 @@ internal static class PostgresAppendSql
           insert into pipeline.agent_run as r (
             stream, run, thread, agent, status, attempt, lease_counter, lease_seconds, last_sequence, cancel_requested,
             input, requested_at, started_at, ended_at)
-          select a.stream, a.run, min(a.run_thread), '', coalesce(max(a.ending), 1), 0, 1, max(a.lease),
-                 max(a.stored_sequence), false, '', $14,
-                 case when bool_or(a.type = 'agent_started') then $14 end, case when max(a.ending) is not null then $14 end
-          from accepted a group by a.stream, a.run order by a.stream collate "C", a.run collate "C"
+          select p.stream, p.run, min(p.own_thread), '', coalesce(max(p.ending), 1), 0, 1, max(p.lease),
+                 max(p.next_sequence), false, '', $14,
+                 case when bool_or(p.type = 'agent_started') then $14 end, case when max(p.ending) is not null then $14 end
+          from placed p where p.is_accepted group by p.stream, p.run order by p.stream collate "C", p.run collate "C"
           on conflict (stream, run) do update set
             last_sequence = excluded.last_sequence,
             status = case when excluded.ended_at is null then r.status else excluded.status end,
@@ -131,18 +134,9 @@ internal static class PostgresAppendSql
           from ranges g having count(*) > 0
           returning id
         )
-        select j.verdict,
-               coalesce(i.known_position, a.position, 0) as position,
-               coalesce(i.known_sequence, f.last_sequence + f.k, 0) as sequence,
-               i.known_position is not null as duplicate,
-               coalesce(h.incarnation, 0) as incarnation,
-               f.run_thread, f.run_attempt, (select box.id from box) as outbox_id
-        from input i
-        join judged j on j.n = i.n
-        left join fresh f on f.n = i.n
-        left join accepted a on a.n = i.n
-        left join heads h on h.stream = i.stream
-        order by i.n
+        select p.verdict, coalesce(p.known_position, p.position, 0), coalesce(p.known_sequence, p.next_sequence),
+               not p.is_fresh, coalesce(p.incarnation, 0), p.own_thread, p.run_attempt, (select box.id from box)
+        from placed p order by p.n
         """;
 
     /// <summary>First append ever: remembers what the generation holds for. $1 system id, $2 timeline.</summary>

@@ -1,9 +1,8 @@
 using System.Data.Common;
-using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
-using NpgsqlTypes;
 using Pipeline.Contracts;
+using static Pipeline.Persistence.PostgresParameters;
 
 namespace Pipeline.Persistence;
 
@@ -43,7 +42,7 @@ internal sealed class PostgresLog : LogStore
         await using var batch = NewBatch(transaction);
         Begin(batch, mode.Own);
         AddLocks(batch, streams, mode.Wait);
-        Add(batch, PostgresAppendSql.Append, [.. AppendParameters(units, events), Owner(mode.Owner), Now()]);
+        Add(batch, PostgresAppendSql.Append, [.. Columns(units, events), Owner(mode.Owner), Now()]);
         if (!mode.Own)
         {
             Add(batch, PostgresAppendSql.Unbound);
@@ -225,29 +224,6 @@ internal sealed class PostgresLog : LogStore
         batch.BatchCommands.Add(command);
     }
 
-    private static void AddAll(NpgsqlParameterCollection collection, params NpgsqlParameter[] parameters) =>
-        collection.AddRange(parameters);
-
-    private static NpgsqlParameter[] AppendParameters(IReadOnlyList<IReadOnlyList<NewEvent>> units, List<NewEvent> events)
-    {
-        T[] Column<T>(Func<NewEvent, T> value) => [.. events.Select(value)];
-        return
-        [
-            Of(units.SelectMany((unit, number) => Enumerable.Repeat(number, unit.Count)).ToArray()),
-            Of(Column(e => e.Stream.Value)),
-            Of(Column(e => e.Id)),
-            Of(Column(e => e.Type)),
-            Of(Column(e => e.Thread)),
-            Of(Column(e => e.Run)),
-            Of(Column(e => e.Sequence)),
-            Of(Column(e => e.Attempt)),
-            Of(Column(e => e.OccurredAt.UtcDateTime)),
-            Of(Column(e => e.LeaseSeconds)),
-            Of(Column(e => e.Hash)),
-            new NpgsqlParameter { Value = Column(e => e.Body), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json },
-        ];
-    }
-
     private static AppendRow ReadRow(NpgsqlDataReader reader) => new(
         (Verdict)reader.GetInt32(0),
         reader.GetInt64(1),
@@ -256,15 +232,6 @@ internal sealed class PostgresLog : LogStore
         reader.GetInt64(4),
         reader.IsDBNull(5) ? null : reader.GetString(5),
         reader.IsDBNull(6) ? null : reader.GetInt32(6));
-
-    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
-
-    private static NpgsqlParameter<T> Of<T>(T value) => new() { TypedValue = value };
-
-    private static NpgsqlParameter Text(string value) => Of(value);
-
-    private static NpgsqlParameter Owner(Guid? owner) =>
-        new() { Value = owner is { } id ? id : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid };
 
     private NpgsqlParameter Now() => Of(_time.GetUtcNow().UtcDateTime);
 }

@@ -161,7 +161,7 @@ public sealed partial class RunAppender : IAsyncDisposable
                 }
                 else
                 {
-                    Finish(pending, outcome);
+                    Finish(pending, outcome.Result, outcome.Rejection);
                 }
             }
         }
@@ -185,30 +185,25 @@ public sealed partial class RunAppender : IAsyncDisposable
     {
         try
         {
-            var result = await _runner.AppendAsync(pending.Unit, _alone, CancellationToken.None);
-            Finish(pending, new UnitOutcome(result, null, false));
-        }
-        catch (AppendRejectedException rejection)
-        {
-            Finish(pending, new UnitOutcome(null, rejection, false));
+            Finish(pending, await _runner.AppendAsync(pending.Unit, _alone, CancellationToken.None), null);
         }
         catch (Exception exception)
         {
-            Release(pending);
-            pending.Done.TrySetException(exception);
+            Finish(pending, null, exception);
         }
     }
 
-    private void Finish(Pending pending, UnitOutcome outcome)
+    private void Finish(Pending pending, AppendResult? result, Exception? problem)
     {
+        // First the run, then its caller, who may come with the next unit at once.
         Release(pending);
-        if (outcome.Result is { } result)
+        if (problem is null)
         {
-            pending.Done.TrySetResult(result);
+            pending.Done.TrySetResult(result!);
         }
         else
         {
-            pending.Done.TrySetException(outcome.Rejection!);
+            pending.Done.TrySetException(problem);
         }
     }
 

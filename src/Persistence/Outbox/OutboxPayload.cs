@@ -10,19 +10,6 @@ internal static class OutboxPayload
     public static string Write(IEnumerable<OutboxRange> ranges) =>
         JsonSerializer.Serialize(ranges.Select(range => new { stream = range.Stream.Value, first = range.First, last = range.Last }));
 
-    /// <inheritdoc cref="Write(IEnumerable{OutboxRange})"/>
-    public static IReadOnlyList<OutboxRange> ReadRanges(string payload)
-    {
-        using var document = JsonDocument.Parse(payload);
-        return
-        [
-            .. document.RootElement.EnumerateArray().Select(range => new OutboxRange(
-                StreamKey.Parse(range.GetProperty("stream").GetString()!),
-                range.GetProperty("first").GetInt64(),
-                range.GetProperty("last").GetInt64())),
-        ];
-    }
-
     /// <summary>A command, as <see cref="OutboxKind.Command"/> rows hold it; <paramref name="command"/> is one of the contracts.</summary>
     public static CommittedCommand Describe(object command) =>
         new(command.GetType().Name, JsonSerializer.Serialize(command, AgentEventJson.Full.GetTypeInfo(command.GetType())));

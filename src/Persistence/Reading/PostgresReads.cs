@@ -1,5 +1,6 @@
 using Npgsql;
 using Pipeline.Contracts;
+using static Pipeline.Persistence.PostgresParameters;
 
 namespace Pipeline.Persistence;
 
@@ -41,14 +42,10 @@ internal sealed class PostgresReads(NpgsqlDataSource source)
     public async Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken)
     {
         await using var command = source.CreateCommand(query.Thread is null ? WholeStream : OneThread);
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = query.Stream.Value });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = query.After });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = query.Limit });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = 2L * query.MaxBytes });
+        AddAll(command.Parameters, Of(query.Stream.Value), Of(query.After), Of((long)query.Limit), Of(2L * query.MaxBytes));
         if (query.Thread is { } thread)
         {
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = LogReader.ThreadWindow });
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = thread });
+            AddAll(command.Parameters, Of((long)LogReader.ThreadWindow), Of(thread));
         }
 
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -59,7 +56,7 @@ internal sealed class PostgresReads(NpgsqlDataSource source)
         IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken)
     {
         await using var command = source.CreateCommand(Heads);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(stream => stream.Value)] });
+        AddAll(command.Parameters, Of(streams.Select(stream => stream.Value).ToArray()));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await LogPageBuilder.ReadHeadsAsync(reader, cancellationToken);
     }

@@ -18,27 +18,29 @@ internal sealed partial class SchemaGate(
     // How long a start may wait for a migration before the host goes on without it.
     private static readonly TimeSpan StartBound = TimeSpan.FromSeconds(5);
 
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ILogger _logger = logger;
     private string _lastProblem = "";
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        await base.StartAsync(cancellationToken);
         if (options.Value.MigrateAtStart)
         {
-            using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            bound.CancelAfter(StartBound);
-            await TryAsync(bound.Token);
+            // The migration goes on when the start no longer waits for it: one that is cut off is one to clean up after.
+            await Task.WhenAny(_tried.Task, Task.Delay(StartBound, time, cancellationToken));
         }
-
-        await base.StartAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!await TryAsync(stoppingToken))
         {
+            _tried.TrySetResult();
             await Task.Delay(Pause, time, stoppingToken);
         }
+
+        _tried.TrySetResult();
     }
 
     /// <summary>True: there is nothing left to wait for.</summary>
@@ -58,10 +60,6 @@ internal sealed partial class SchemaGate(
         catch (Exception problem) when (problem is DbException or TimeoutException or InvalidOperationException)
         {
             Say(problem.Message);
-            return false;
-        }
-        catch (OperationCanceledException) when (!lifetime.ApplicationStopping.IsCancellationRequested)
-        {
             return false;
         }
     }

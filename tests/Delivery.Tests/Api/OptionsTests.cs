@@ -31,11 +31,42 @@ public sealed class OptionsTests
     }
 
     [Fact]
-    public async Task A_value_that_cannot_be_read_is_named()
+    public async Task Values_that_cannot_be_read_are_all_named_and_hide_no_other_section()
     {
-        var errors = await StartErrorsAsync(new() { ["Delivery:DrainDelay"] = "soon" });
+        var errors = await StartErrorsAsync(new()
+        {
+            ["Delivery:DrainDelay"] = "soon", ["Delivery:MaxAppendBytes"] = "many", ["Auth:DevToken"] = "perhaps", ["Bus:Transport"] = "pigeon",
+        });
 
-        Assert.Contains("'soon' at 'Delivery:DrainDelay'", Assert.Single(errors), StringComparison.Ordinal);
+        Assert.Contains("Delivery:DrainDelay is 'soon'; give a time like 00:00:10", errors);
+        Assert.Contains("Delivery:MaxAppendBytes is 'many'; give a number in range", errors);
+        Assert.Contains("Auth:DevToken is 'perhaps'; give true or false", errors);
+        Assert.Contains(errors, error => error.StartsWith("Bus:Transport", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_host_that_a_service_stopped_for_a_reason_ends_with_its_code()
+    {
+        var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
+        try
+        {
+            var code = await HostRunner.RunAsync([], () =>
+            {
+                var app = TestNode.Compose(folder, [], "Production", standalone: false);
+                app.Lifetime.ApplicationStarted.Register(() =>
+                {
+                    Environment.ExitCode = 3;
+                    app.Lifetime.StopApplication();
+                });
+                return app;
+            });
+            Assert.Equal(3, code);
+        }
+        finally
+        {
+            Environment.ExitCode = 0;
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Theory]

@@ -32,16 +32,19 @@ internal sealed class TestNode : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    public string ConnectionString => _app.Configuration["Persistence:ConnectionString"]!;
+
     public static async Task<TestNode> StartAsync(
         Dictionary<string, string?>? settings = null,
         string environment = "Development",
         bool standalone = false,
-        Action<WebApplication>? map = null)
+        Action<WebApplication>? map = null,
+        bool migrate = true)
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
         var app = Compose(folder, settings ?? [], environment, standalone);
         map?.Invoke(app);
-        if (app.Configuration["Persistence:Provider"] == "sqlite")
+        if (migrate && app.Configuration["Persistence:Provider"] == "sqlite")
         {
             await using var context = app.Services.GetRequiredService<PipelineDatabase>().CreateContext();
             await context.Database.MigrateAsync();

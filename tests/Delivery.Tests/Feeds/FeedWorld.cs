@@ -1,8 +1,9 @@
 using System.Text;
 using Pipeline.Contracts;
+using Pipeline.Delivery.Api;
 using Pipeline.Persistence;
 
-namespace Pipeline.Delivery.Api.Tests;
+namespace Pipeline.Delivery.Tests;
 
 /// <summary>
 /// A log, a lossy bus, a node and one client, all in memory and driven step by step, so that any interleaving can be

@@ -1,6 +1,6 @@
 using CsCheck;
 
-namespace Pipeline.Delivery.Api.Tests;
+namespace Pipeline.Delivery.Tests;
 
 public sealed class InterleavingTests
 {

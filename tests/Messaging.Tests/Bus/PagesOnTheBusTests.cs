@@ -7,6 +7,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
 
+[Trait("needs", "servers")]
 public sealed class PagesOnTheBusTests
 {
     private static readonly StreamKey Alice = Batches.Stream("alice");

@@ -17,11 +17,13 @@ public sealed class PagePropertyTests
 
     private static readonly Gen<string> LargeBody = Gen.Int[PageBytes - 20, PageBytes * 2].Select(length => $"\"{new string('x', length)}\"");
 
-    private static readonly Gen<(string User, string[] Bodies)> Range = Gen.Select(
+    private static readonly Gen<(string User, string[] Bodies, int Gap)> Range = Gen.Select(
         Gen.OneOf(new[] { "alice", "bøb", "c:a\"r\\ol", "d" }.Select(Gen.Const).ToArray()),
-        Gen.Frequency((9, Body), (1, LargeBody)).Array[1, 12]);
+        Gen.Frequency((9, Body), (1, LargeBody)).Array[1, 12],
+        Gen.Frequency((4, Gen.Const(0)), (1, Gen.Int[1, 3])));
 
-    // Positions follow without a gap in each stream, as the log gives them; now and then the generation changes.
+    // Positions rise in each stream, as the log gives them, with gaps where retention removed some before a sweep read
+    // them; now and then the generation changes.
     private static readonly Gen<List<CommittedBatch>> Log =
         Gen.Select(Gen.Bool, Range.Array[0, 4]).Array[1, 12].Select(transactions =>
         {
@@ -126,9 +128,9 @@ public sealed class PagePropertyTests
             }
         });
 
-    private static CommittedRange Next(Dictionary<string, long> heads, (string User, string[] Bodies) range)
+    private static CommittedRange Next(Dictionary<string, long> heads, (string User, string[] Bodies, int Gap) range)
     {
-        var first = heads.GetValueOrDefault(range.User) + 1;
+        var first = heads.GetValueOrDefault(range.User) + 1 + range.Gap;
         heads[range.User] = first + range.Bodies.Length - 1;
         return Batches.Range(Batches.Stream(range.User), first, range.Bodies);
     }

@@ -26,8 +26,11 @@ public sealed class ConfirmedPublisherTests
 
         await Eventually.HoldsAsync("the failure is known", () => !_health.CanPublish);
         Assert.Equal(1, attempts);
-        _time.Advance(TimeSpan.FromMilliseconds(250));
-        await publishing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await Eventually.HoldsAsync("it is tried again", () =>
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(250));
+            return publishing.IsCompletedSuccessfully;
+        });
 
         Assert.Equal(2, attempts);
         Assert.True(_health.CanPublish);
@@ -42,30 +45,75 @@ public sealed class ConfirmedPublisherTests
 
         _time.Advance(TimeSpan.FromSeconds(10));
         await Eventually.HoldsAsync("the timeout is known", () => !_health.CanPublish);
-        _time.Advance(TimeSpan.FromMilliseconds(250));
+        await Eventually.HoldsAsync("it is tried again", () =>
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(250));
+            return publishing.IsCompletedSuccessfully;
+        });
+
+        Assert.Equal(2, attempts);
+    }
+
+    [Fact]
+    public async Task What_a_confirmed_probe_overtook_is_begun_anew_at_once()
+    {
+        var attempts = 0;
+        var publishing = UntilConfirmed(token => ++attempts == 1 ? Task.Delay(Timeout.Infinite, token) : Task.CompletedTask);
+
+        await _publisher.ProbeAsync(_ => Task.CompletedTask, TimeSpan.FromSeconds(1), CancellationToken.None);
+        await publishing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, attempts);
+        Assert.True(_health.CanPublish);
+    }
+
+    [Fact]
+    public async Task What_waits_for_its_next_attempt_is_begun_when_a_probe_is_confirmed()
+    {
+        var attempts = 0;
+        var publishing = UntilConfirmed(_ => ++attempts == 1 ? throw new InvalidOperationException("refused") : Task.CompletedTask);
+        await Eventually.HoldsAsync("the failure is known", () => !_health.CanPublish);
+
+        await _publisher.ProbeAsync(_ => Task.CompletedTask, TimeSpan.FromSeconds(1), CancellationToken.None);
         await publishing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         Assert.Equal(2, attempts);
     }
 
     [Fact]
-    public async Task The_first_confirm_after_an_outage_starts_waiting_attempts_at_once()
+    public async Task What_goes_elsewhere_is_not_overtaken_by_probes_but_begun_anew_after_an_outage()
     {
-        var isBack = false;
         var attempts = 0;
-        var publishing = UntilConfirmed(token =>
-        {
-            attempts++;
-            return isBack ? Task.CompletedTask : Task.Delay(Timeout.Infinite, token);
-        });
-        _time.Advance(TimeSpan.FromSeconds(10));
-        await Eventually.HoldsAsync("the timeout is known", () => !_health.CanPublish);
+        var publishing = _publisher.UntilConfirmedAsync(
+            "AgentCompleted",
+            token => ++attempts == 1 ? Task.Delay(Timeout.Infinite, token) : Task.CompletedTask,
+            asBeacons: false,
+            CancellationToken.None);
 
-        isBack = true;
-        await _publisher.TryOnceAsync(_ => Task.CompletedTask, TimeSpan.FromSeconds(1), CancellationToken.None);
+        await _publisher.ProbeAsync(_ => Task.CompletedTask, TimeSpan.FromSeconds(1), CancellationToken.None);
+        Assert.Equal(1, attempts);
+        await _publisher.ProbeAsync(_ => throw new InvalidOperationException("away"), TimeSpan.FromSeconds(1), CancellationToken.None);
+        await _publisher.ProbeAsync(_ => Task.CompletedTask, TimeSpan.FromSeconds(1), CancellationToken.None);
         await publishing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         Assert.Equal(2, attempts);
+    }
+
+    [Fact]
+    public async Task What_was_begun_after_a_probe_is_left_alone_by_it()
+    {
+        var confirm = new TaskCompletionSource();
+        var probing = _publisher.ProbeAsync(_ => confirm.Task, TimeSpan.FromSeconds(1), CancellationToken.None);
+        var attempts = 0;
+        var mine = new TaskCompletionSource();
+        var publishing = UntilConfirmed(_ => ++attempts == 1 ? mine.Task : Task.CompletedTask);
+
+        confirm.SetResult();
+        Assert.True(await probing);
+        mine.SetResult();
+        await publishing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+
+        Assert.Equal(1, attempts);
     }
 
     [Fact]
@@ -73,7 +121,7 @@ public sealed class ConfirmedPublisherTests
     {
         using var stop = new CancellationTokenSource();
         var publishing = _publisher.UntilConfirmedAsync(
-            "page", _ => new TaskCompletionSource().Task, tellsHealth: true, stop.Token);
+            "page", _ => new TaskCompletionSource().Task, asBeacons: true, stop.Token);
 
         await stop.CancelAsync();
 
@@ -102,5 +150,5 @@ public sealed class ConfirmedPublisherTests
     }
 
     private Task UntilConfirmed(Func<CancellationToken, Task> publish) =>
-        _publisher.UntilConfirmedAsync("page", publish, tellsHealth: true, CancellationToken.None);
+        _publisher.UntilConfirmedAsync("page", publish, asBeacons: true, CancellationToken.None);
 }

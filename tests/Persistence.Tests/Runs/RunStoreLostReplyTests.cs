@@ -9,17 +9,14 @@ namespace Pipeline.Persistence.Tests;
 /// Commits that came through though their reply did not: a backend that is terminated while it waits for a synchronous
 /// standby has committed already. The setting is the whole server's, hence a private one.
 /// </summary>
+[Trait("needs", "servers")]
 public sealed class RunStoreLostReplyTests() : StoreSuite("postgres")
 {
     private PostgresServer? _server;
 
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _server!.DisposeAsync();
-    }
-
     protected override async Task<PostgresServer> ServerAsync() => _server = await PostgresServer.StartPrivateAsync();
+
+    protected override async Task RemoveDatabaseAsync() => await _server!.DisposeAsync();
 
     [Fact]
     public async Task A_run_whose_commit_was_not_answered_is_created_once()

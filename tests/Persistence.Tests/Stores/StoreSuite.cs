@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Pipeline.Contracts;
 using Pipeline.Testing;
 
@@ -37,18 +38,35 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
         await context.Database.MigrateAsync(Stop);
     }
 
-    public virtual async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         foreach (var process in _processes)
         {
             await process.DisposeAsync();
         }
 
+        await RemoveDatabaseAsync();
         _files.Delete(recursive: true);
         GC.SuppressFinalize(this);
     }
 
     protected virtual Task<PostgresServer> ServerAsync() => Servers.PostgresAsync();
+
+    /// <summary>Hundreds of databases would take the shared server longer to delete than the test process waits at its end.</summary>
+    protected virtual async Task RemoveDatabaseAsync()
+    {
+        if (provider == "postgres")
+        {
+            var settings = new NpgsqlConnectionStringBuilder(ConnectionString);
+            var database = settings.Database;
+            settings.Database = "postgres";
+            settings.Pooling = false;
+            await using var connection = new NpgsqlConnection(settings.ConnectionString);
+            await connection.OpenAsync(CancellationToken.None);
+            await using var drop = new NpgsqlCommand($"drop database if exists {database} with (force)", connection);
+            await drop.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+    }
 
     protected TestProcess StartProcess(params (string Key, string Value)[] settings)
     {

@@ -7,6 +7,7 @@ using Pipeline.Testing;
 namespace Pipeline.Worker.Tests;
 
 /// <summary>The database away for longer than a lease: agents wait, nobody's run expires.</summary>
+[Trait("needs", "servers")]
 public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
 {
     // The clock of the run's worker, which renews when it is moved: not before the other one has seen the database again.

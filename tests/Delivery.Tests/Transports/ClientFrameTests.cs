@@ -1,0 +1,56 @@
+using System.Net.WebSockets;
+using System.Text;
+using Pipeline.Contracts;
+using Pipeline.Delivery.Api;
+
+namespace Pipeline.Delivery.Tests;
+
+/// <summary>PROTOCOL.md, "Client frames".</summary>
+public sealed class ClientFrameTests(SharedNode shared) : IClassFixture<SharedNode>
+{
+    [Theory]
+    [InlineData("{\"type\":\"surprise\"}")]
+    [InlineData("{\"type\":\"ack\",\"cursor\":\"zzzzzz_7\",\"more\":[1]}")]
+    [InlineData(" {\"type\":\"ack\",\"cursor\":\"0\"} \n")]
+    public async Task Unknown_types_and_fields_are_ignored(string frame)
+    {
+        await using var screen = await Screen.OpenAsync(shared.Node, Tokens.Of($"unknown-{frame.Length}"), "client=c");
+        await screen.FrameAsync(FrameTypes.Ready);
+        await screen.SendAsync(frame);
+        var cursors = await new Appending(shared.Node, $"unknown-{frame.Length}").AppendAsync();
+        Assert.Equal(cursors, (await screen.EventsAsync(1)).Select(e => (string)e["cursor"]!));
+    }
+
+    [Theory]
+    [InlineData("nonsense", CloseCodes.InvalidPayload)]
+    [InlineData("", CloseCodes.InvalidPayload)]
+    [InlineData("[]", CloseCodes.InvalidPayload)]
+    [InlineData("{} {}", CloseCodes.InvalidPayload)]
+    [InlineData("{\"type\":\"ack\",\"cursor\":\"\\ud800\"}", CloseCodes.InvalidPayload)]
+    [InlineData("{}", CloseCodes.PolicyViolation)]
+    [InlineData("{\"type\":7}", CloseCodes.PolicyViolation)]
+    [InlineData("{\"type\":\"ack\"}", CloseCodes.PolicyViolation)]
+    [InlineData("{\"type\":\"ack\",\"cursor\":42}", CloseCodes.PolicyViolation)]
+    [InlineData("{\"type\":\"ack\",\"cursor\":\"42\"}", CloseCodes.PolicyViolation)]
+    [InlineData("{\"type\":\"auth\",\"token\":null}", CloseCodes.PolicyViolation)]
+    public void What_is_malformed_or_wrong_closes(string frame, int code) =>
+        Assert.Equal(code, ClientFrame.Read(Encoding.UTF8.GetBytes(frame)).Violation?.Code);
+
+    [Fact]
+    public async Task The_close_code_reaches_the_client()
+    {
+        Assert.Equal(CloseCodes.InvalidPayload, await CodeAfterAsync("{"u8.ToArray()));
+        Assert.Equal(CloseCodes.InvalidPayload, await CodeAfterAsync([.. "{\"type\":\""u8, 0xff, .. "\"}"u8]));
+        Assert.Equal(CloseCodes.PolicyViolation, await CodeAfterAsync("{\"type\":\"ack\"}"u8.ToArray()));
+        Assert.Equal(CloseCodes.PolicyViolation, await CodeAfterAsync("{}"u8.ToArray(), WebSocketMessageType.Binary));
+        Assert.Equal(CloseCodes.TooBig, await CodeAfterAsync(new byte[ClientFrame.MaxBytes + 1].Select(_ => (byte)' ').ToArray()));
+    }
+
+    private async Task<int> CodeAfterAsync(byte[] frame, WebSocketMessageType type = WebSocketMessageType.Text)
+    {
+        await using var screen = await Screen.OpenAsync(shared.Node, Tokens.Of("malformed"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        await screen.SendAsync(frame, type);
+        return await screen.ClosedAsync();
+    }
+}

@@ -1,0 +1,116 @@
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Pipeline.Contracts;
+using Pipeline.Testing;
+
+namespace Pipeline.Delivery.Tests;
+
+/// <summary>How connections end, and that they cost only so much while they last.</summary>
+public sealed class ConnectionLifeTests
+{
+    [Fact]
+    public async Task A_stopping_node_tells_every_client_to_come_back()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:DrainTime"] = "00:00:00.5" });
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("drain"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        using var sse = await OpenSseAsync(node, "drain");
+        var poll = node.GetAsync("/v1/events?after=0&wait=25", Tokens.Of("drain"));
+
+        node.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+        Assert.Equal(CloseCodes.Restart, await screen.ClosedAsync());
+        await sse.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        (await poll).Is(200);
+    }
+
+    [Fact]
+    public async Task A_full_node_sends_clients_elsewhere_but_answers_reads_at_once()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:MaxConnections"] = "1" });
+        await using var first = await Screen.OpenAsync(node, Tokens.Of("full"));
+        await first.FrameAsync(FrameTypes.Ready);
+
+        await using var second = await Screen.OpenAsync(node, Tokens.Of("full"));
+        Assert.Equal(CloseCodes.Overload, await second.ClosedAsync());
+        using var sse = await OpenSseAsync(node, "full");
+        Assert.Equal("retry: 2000\n\n", await sse.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        (await node.GetAsync("/v1/events?after=0&wait=25", Tokens.Of("full"))).Is(200);
+
+        await first.CloseAsync();
+        await Eventually.HoldsAsync("there is room again", async () =>
+        {
+            await using var third = await Screen.OpenAsync(node, Tokens.Of("full"));
+            return await third.TextAsync() is not null;
+        });
+    }
+
+    [Fact]
+    public async Task The_end_of_the_token_ends_the_connection_unless_a_fresh_one_comes_in_time()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Auth:ClockSkew"] = "00:00:00" });
+        var brief = Tokens.Sign(new() { ["sub"] = "brief" }, lifetime: TimeSpan.FromSeconds(4));
+        await using var ends = await Screen.OpenAsync(node, brief);
+        await using var renewed = await Screen.OpenAsync(node, brief);
+        await renewed.SendAsync($"{{\"type\":\"auth\",\"token\":\"{Tokens.Of("brief")}\"}}");
+
+        Assert.Equal(CloseCodes.Unauthorized, await ends.ClosedAsync());
+        var cursors = await new Appending(node, "brief").AppendAsync();
+        await renewed.FrameAsync(FrameTypes.Ready);
+        Assert.Equal(cursors, (await renewed.EventsAsync(1)).Select(e => (string)e["cursor"]!));
+
+        await renewed.SendAsync($"{{\"type\":\"auth\",\"token\":\"{Tokens.Of("somebody-else")}\"}}");
+        Assert.Equal(CloseCodes.Forbidden, await renewed.ClosedAsync());
+        await using var bad = await Screen.OpenAsync(node, Tokens.Of("brief"));
+        await bad.SendAsync("{\"type\":\"auth\",\"token\":\"nonsense\"}");
+        Assert.Equal(CloseCodes.Unauthorized, await bad.ClosedAsync());
+    }
+
+    [Fact]
+    public async Task An_idle_connection_gets_heartbeats_with_its_cursor()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
+        var cursor = (await new Appending(node, "idle").AppendAsync()).Single();
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("idle"));
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal(cursor, (string?)(await screen.FrameAsync(FrameTypes.Heartbeat))["cursor"]);
+        }
+    }
+
+    [Fact]
+    public async Task A_client_that_never_reads_is_dropped_and_others_do_not_notice()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:01" });
+        using var stuck = new TcpClient();
+        await stuck.ConnectAsync(node.Http.BaseAddress!.Host, node.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var request =
+            $"GET /v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {Tokens.Of("stuck")}\r\n"
+            + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        await stuck.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
+
+        var agent = new Appending(node, "stuck");
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("stuck"), "after=0");
+        var text = new { text = new string('x', 200_000) };
+        for (var i = 0; i < 60; i++)
+        {
+            await agent.AppendAsync(1, text);
+        }
+
+        Assert.Equal(60, (await screen.EventsAsync(60)).Count);
+        await Eventually.HoldsAsync("the stuck client's connection is gone", () => Connections(node) == 1);
+    }
+
+    private static int Connections(TestNode node) =>
+        node.Services.GetRequiredService<Delivery.Api.Connections>().Count;
+
+    private static async Task<HttpResponseMessage> OpenSseAsync(TestNode node, string user)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
+        request.Headers.Add("Accept", "text/event-stream");
+        request.Headers.Add("Authorization", $"Bearer {Tokens.Of(user)}");
+        return await node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Pipeline.Contracts;
+using Pipeline.Persistence;
+
+namespace Pipeline.Delivery.Tests;
+
+/// <summary>The handshake never depends on a dependency; what is missed comes when it is back.</summary>
+public sealed class DegradedTests
+{
+    [Fact]
+    public async Task From_a_cold_start_without_its_log_a_node_accepts_says_so_and_catches_up_when_it_comes()
+    {
+        var folder = Directory.CreateTempSubdirectory("pipeline-cold-").FullName;
+        var file = Path.Combine(folder, "later", "pipeline.db");
+        await using var node = await TestNode.StartAsync(
+            new() { ["Persistence:ConnectionString"] = $"Data Source={file}" }, migrate: false);
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("cold"), "after=0");
+        await using var fromNow = await Screen.OpenAsync(node, Tokens.Of("cold"));
+        await using var ofClient = await Screen.OpenAsync(node, Tokens.Of("cold"), "client=c");
+
+        var ready = await screen.FrameAsync(FrameTypes.Ready);
+        Assert.Equal(["log"], ready["degraded"]!.AsArray().Select(name => (string)name!));
+        Assert.Equal("0", (string?)ready["cursor"]);
+        Assert.True(ready.AsObject().ContainsKey("head") && ready["head"] is null, ready.ToJsonString());
+        Assert.Null((string?)(await fromNow.FrameAsync(FrameTypes.Ready))["cursor"]);
+        Assert.Null((string?)(await ofClient.FrameAsync(FrameTypes.Ready))["cursor"]);
+        foreach (var path in (string[])["/v1/events?after=0", "/v1/events", "/v1/threads/t-1/events"])
+        {
+            var page = (await node.GetAsync(path, Tokens.Of("cold"))).Is(200).Json;
+            Assert.Equal(["log"], page.GetProperty("degraded").EnumerateArray().Select(name => name.GetString()));
+            Assert.Equal(JsonValueKind.Null, page.GetProperty("head").ValueKind);
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        await using (var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext())
+        {
+            await context.Database.MigrateAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Empty((await screen.FrameAsync(FrameTypes.Status))["degraded"]!.AsArray());
+        foreach (var each in (Screen[])[screen, fromNow, ofClient])
+        {
+            await each.FrameAsync(FrameTypes.Live);
+        }
+
+        var cursors = await new Appending(node, "cold").AppendAsync(2);
+        foreach (var each in (Screen[])[screen, fromNow, ofClient])
+        {
+            Assert.Equal(cursors, (await each.EventsAsync(2)).Select(e => (string)e["cursor"]!));
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Events_that_no_page_announced_are_found_when_the_queue_was_bound_again()
+    {
+        await using var node = await TestNode.StartAsync();
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("silent"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        await using var other = await TestNode.StartAsync(
+            new() { ["Persistence:ConnectionString"] = node.ConnectionString });
+        var cursors = await new Appending(other, "silent").AppendAsync(3);
+        node.Services.GetRequiredService<Delivery.Api.FeedHub>().OnRebound();
+
+        Assert.Equal(cursors, (await screen.EventsAsync(3)).Select(e => (string)e["cursor"]!));
+    }
+}
