@@ -51,7 +51,7 @@ public sealed class TestWorker : IAsyncDisposable
         services.AddLogging(logging => logging.AddProvider(_errors));
         services.AddSingleton(Script);
         services.AddPipelinePersistence("test").AddAgentWorker().AddAgent<ScriptedAgent>().AddAgent<ResumableAgent>();
-        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateScopes = true, ValidateOnBuild = true });
+        _services = services.BuildServiceProvider(validateScopes: true);
     }
 
     public AgentScript Script { get; } = new();
