@@ -47,7 +47,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
         await using (var window = await Window.OpenAsync(standalone, _user))
         {
             await window.AskAsync("What is 2 + 2?");
-            await window.ShowsRunAsync("queued");
+            await window.ShowsAsync("article.run");
         }
 
         await Eventually.HoldsAsync("the run ended", async () =>

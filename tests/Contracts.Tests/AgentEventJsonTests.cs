@@ -37,6 +37,14 @@ public sealed class AgentEventJsonTests
     }
 
     [Fact]
+    public void Text_of_any_language_stays_as_it_is()
+    {
+        var data = AgentEventJson.SerializeData(new AgentMessage { Text = "größer als 七 – \"<ok>\"" });
+
+        Assert.Equal("""{"text":"größer als 七 – \"<ok>\"","delta":false}""", Encoding.UTF8.GetString(data));
+    }
+
+    [Fact]
     public void A_typed_record_takes_its_owner_from_the_envelope_whatever_the_data_says()
     {
         var data = """{"toolCallId":"c1","tool":"search","succeeded":true,"user":"mallory","position":1}"""u8;

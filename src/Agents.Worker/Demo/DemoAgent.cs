@@ -12,7 +12,7 @@ internal sealed class DemoAgent(TimeProvider time, IOptions<WorkerOptions> optio
     private const int LongThoughts = 24;
     private const int Hits = 3;
 
-    private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(1_000);
+    private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(1_300);
     private static readonly TimeSpan LongThought = TimeSpan.FromMilliseconds(1_500);
     private static readonly TimeSpan ToolTime = TimeSpan.FromMilliseconds(600);
     private static readonly TimeSpan Word = TimeSpan.FromMilliseconds(50);

@@ -42,9 +42,9 @@ public static class WorkerServices
                 var needed = worker.Value.StopGrace + worker.Value.CancelGrace + ForTheRest;
                 options.ShutdownTimeout = TimeSpan.FromTicks(Math.Max(options.ShutdownTimeout.Ticks, needed.Ticks));
             }
-            catch (OptionsValidationException)
+            catch (Exception problem) when (problem is OptionsValidationException or InvalidOperationException)
             {
-                // Asked for while the host is built; the start validates all sections and reports them together.
+                // Asked for while the host is built; the start reads and checks every section and reports them together.
             }
         }
     }

@@ -66,7 +66,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
     public async Task StreamAsync(TextKind kind, string text, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfClosed();
+        ThrowIfClosed(final: false);
         if (string.IsNullOrEmpty(text))
         {
             return;
@@ -112,15 +112,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
     {
         try
         {
-            if (final)
-            {
-                ThrowIfLost();
-            }
-            else
-            {
-                ThrowIfClosed();
-            }
-
+            ThrowIfClosed(final);
             var unit = _text.Drain(final || @event is not null).Select((e, i) => Encode(e, i)).ToList();
             ExceptionDispatchInfo? invalid = null;
             try
@@ -234,10 +226,10 @@ internal sealed partial class RunJournal : IAsyncDisposable
         await previous;
     }
 
-    private void ThrowIfClosed()
+    private void ThrowIfClosed(bool final)
     {
         ThrowIfLost();
-        if (_sealed)
+        if (_sealed && !final)
         {
             throw new RunLostException($"Attempt {_claim.Attempt} at run {_claim.Key.Run} is over: nothing more can be written");
         }

@@ -45,8 +45,7 @@ internal sealed partial class RunScheduler(
         Volatile.Write(ref _ready, false);
         slots.Close();
         await _noNewRuns.CancelAsync();
-        await _finding;
-        await watch.DrainAsync();
+        await EndsWithinAsync(Task.WhenAll(_finding, watch.DrainAsync()), Timeout.InfiniteTimeSpan, cancellationToken);
         LogStopping(slots.Held.Count, _options.StopGrace);
         foreach (var run in slots.Held.Where(r => agents.CanResume(r.Claim.Agent)))
         {

@@ -100,11 +100,6 @@ internal sealed partial class RunSlots(
         var text = new TextCoalescer(time, TimeSpan.FromSeconds(1.0 / _options.DeltasPerSecond));
         var journal = new RunJournal(claim, encoder, appender.AppendAsync, text, time, _logger);
         var run = new ActiveRun(claim, journal);
-        if (_held.TryGetValue(claim.Key, out var earlier))
-        {
-            earlier.Stop(StopReason.Lost);
-        }
-
         _held[claim.Key] = run;
         metrics.Began(takenOver);
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -16,12 +17,16 @@ public static class AgentEventJson
         "id", "tenant", "user", "thread", "run", "sequence", "attempt", "time", "position", "type",
     };
 
+    // It is JSON for JSON readers, never part of a page: escaping all but ASCII would double or triple most texts.
+    private static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
     /// <summary>Reads and writes whole records.</summary>
-    public static JsonSerializerOptions Full { get; } = new(AgentEventJsonContext.Default.Options);
+    public static JsonSerializerOptions Full { get; } = new(AgentEventJsonContext.Default.Options) { Encoder = Encoder };
 
     /// <summary>Writes the <c>data</c> object alone. Not for reading.</summary>
     public static JsonSerializerOptions Data { get; } = new(AgentEventJsonContext.Default.Options)
     {
+        Encoder = Encoder,
         TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(KeepDataOnly),
     };
 
@@ -30,7 +35,7 @@ public static class AgentEventJson
     {
         ArgumentNullException.ThrowIfNull(@event);
         return @event is CustomAgentEvent custom
-            ? JsonSerializer.SerializeToUtf8Bytes(custom.Data, AgentEventJsonContext.Default.JsonElement)
+            ? JsonSerializer.SerializeToUtf8Bytes(custom.Data, Data.GetTypeInfo(typeof(JsonElement)))
             : JsonSerializer.SerializeToUtf8Bytes(@event, Data.GetTypeInfo(@event.GetType()));
     }
 

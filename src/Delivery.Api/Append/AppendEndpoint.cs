@@ -52,6 +52,7 @@ internal static class AppendEndpoint
         AppendRejection.SequenceMismatch => "sequence_mismatch",
         AppendRejection.RunEnded => "run_ended",
         AppendRejection.Fenced => "fenced",
+        AppendRejection.ThreadMismatch => "thread_mismatch",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "no such rejection"),
     };
 }

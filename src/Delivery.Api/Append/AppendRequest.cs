@@ -13,8 +13,19 @@ internal sealed class AppendRequest(EventEncoder encoder)
     {
         var root = JsonAt.Root(document).AsObject();
         var user = root.Get("user").AsId();
-        var events = root.Get("events").AsArray(1, Limits.PageEvents);
-        return [.. events.Select(item => ReadEvent(item, tenant, user))];
+        var items = root.Get("events").AsArray(1, Limits.PageEvents);
+        var events = new List<NewEvent>(items.Count);
+        var ids = new HashSet<Guid>(items.Count);
+        foreach (var item in items)
+        {
+            events.Add(ReadEvent(item, tenant, user));
+            if (!ids.Add(events[^1].Id))
+            {
+                throw item.Get("id").Wrong("appears twice in this request; give every event its own");
+            }
+        }
+
+        return events;
     }
 
     private NewEvent ReadEvent(JsonAt item, string tenant, string user)

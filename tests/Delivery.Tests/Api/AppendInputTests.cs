@@ -23,7 +23,6 @@ public sealed class AppendInputTests(SharedNode shared) : IClassFixture<SharedNo
     [InlineData("""{"user":"u"}""", "events")]
     [InlineData("""{"user":"u","events":{}}""", "events")]
     [InlineData("""{"user":"u","events":[]}""", "events")]
-    [InlineData("""{"user":"u","tenant":"t","events":[]}""", "tenant")]
     [InlineData("""{"user":"u","events":[7]}""", "events[0]")]
     public async Task A_wrong_request_is_a_400_that_names_the_place(string body, string field)
     {
@@ -31,6 +30,39 @@ public sealed class AppendInputTests(SharedNode shared) : IClassFixture<SharedNo
         var token = await node.TokenAsync("agent", "events:append");
 
         Assert.Equal(field, (await node.PostRawAsync("/v1/events", token, body)).IsProblem(400).Field);
+    }
+
+    [Fact]
+    public async Task An_id_twice_in_one_request_is_a_400_that_names_the_second()
+    {
+        var token = await shared.Node.TokenAsync("agent", "events:append");
+
+        var answer = await shared.Node.PostRawAsync("/v1/events", token, $$"""{"user":"twice","events":[{{Valid}},{{Valid}}]}""");
+
+        Assert.Equal("events[1].id", answer.IsProblem(400).Field);
+    }
+
+    [Fact]
+    public async Task Another_thread_than_the_runs_is_a_409()
+    {
+        var token = await shared.Node.TokenAsync("agent", "events:append");
+        var strayed = Valid.Replace("01990000", "01990001", StringComparison.Ordinal)
+            .Replace("t-1", "t-2", StringComparison.Ordinal).Replace("\"sequence\":1", "\"sequence\":2", StringComparison.Ordinal);
+
+        var answer = await shared.Node.PostRawAsync("/v1/events", token, $$"""{"user":"strayed","events":[{{Valid}},{{strayed}}]}""");
+
+        Assert.Equal("events[1]", answer.IsProblem(409).Field);
+    }
+
+    [Fact]
+    public async Task Fields_that_are_not_of_this_version_are_ignored()
+    {
+        var token = await shared.Node.TokenAsync("agent", "events:append");
+        var later = Valid.Replace("{\"id\"", "{\"cursor\":\"x\",\"id\"", StringComparison.Ordinal);
+
+        var answer = await shared.Node.PostRawAsync("/v1/events", token, $$"""{"user":"later","tenant":"other","events":[{{later}}]}""");
+
+        Assert.Equal(200, answer.Status);
     }
 
     [Fact]
@@ -47,7 +79,6 @@ public sealed class AppendInputTests(SharedNode shared) : IClassFixture<SharedNo
             ("sequence", null), ("sequence", "0"), ("sequence", "-1"), ("sequence", "1.5"), ("sequence", "\"1\""), ("sequence", "99999999999999999999"),
             ("time", "\"yesterday\""), ("time", "7"), ("time", "\"2026-11-23T03:08:00\""), ("time", "\"0001-01-01T00:00:00+14:00\""),
             ("data", null), ("data", "null"), ("data", "[]"), ("data", "\"text\""),
-            ("cursor", "\"x\""), ("attempt", "1"),
         ];
         foreach (var (field, json) in wrong)
         {

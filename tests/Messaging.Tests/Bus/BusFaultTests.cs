@@ -5,6 +5,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
 
+[Trait("needs", "servers")]
 public sealed class BusFaultTests
 {
     private const string NobodysPort = "1";

@@ -7,6 +7,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
 
+[Trait("needs", "servers")]
 public sealed class PagesOnTheBusTests
 {
     private static readonly StreamKey Alice = Batches.Stream("alice");
@@ -36,7 +37,7 @@ public sealed class PagesOnTheBusTests
     [Theory]
     [InlineData("memory")]
     [InlineData("rabbitmq")]
-    public async Task A_relay_beacons_its_last_number_and_says_goodbye(string transport)
+    public async Task A_relay_beacons_its_last_number(string transport)
     {
         var broker = transport == "memory" ? null : await Broker.SharedAsync();
         await using var node = await StartAsync(broker);
@@ -47,6 +48,21 @@ public sealed class PagesOnTheBusTests
         relay.HandOver(Batches.Range(Alice, 1, Body(1)));
         var id = relay.Get<ProcessIdentity>().Id;
         await Eventually.HoldsAsync("a beacon with the page's number", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: 1, Generation: 7 }));
+        await relay.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_relay_that_stops_says_goodbye_to_the_others()
+    {
+        var broker = await Broker.SharedAsync();
+        await using var node = await StartAsync(broker);
+        await Eventually.HoldsAsync("the queue is bound", () => node.Pages.Rebounds > 0);
+        var pages = node.Pages;
+        var relay = await broker.StartHostAsync(_ => { });
+        var id = relay.Get<ProcessIdentity>().Id;
+
+        relay.HandOver(Batches.Range(Alice, 1, Body(1)));
+        await Eventually.HoldsAsync("the page", () => pages.Pages.Any(page => page.Relay == id));
         await relay.DisposeAsync();
 
         await Eventually.HoldsAsync("the goodbye", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: 1, Goodbye: true }));

@@ -3,6 +3,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
 
+[Trait("needs", "servers")]
 public sealed class RunCommandTests
 {
     private const string Message = """{"tenant":"default","user":"alice","run":"r-1"}""";

@@ -4,6 +4,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
 
+[Trait("needs", "servers")]
 public sealed class StockConsumerTests
 {
     [Fact]

@@ -11,18 +11,19 @@ public sealed class AppendOnPostgres() : AppendCompliance("postgres")
     [Fact]
     public async Task A_retry_that_waited_for_the_lock_sees_what_the_first_try_committed()
     {
-        // Two processes, so that nothing but the database orders them. The first holds the head between its statements
-        // and its commit; the second is then in the lock wait between the batch's two statements.
+        // Two processes, so that nothing but the database orders them. The retry looks the id up in a statement of its own,
+        // behind the one that waits: were it one statement, its snapshot would be from before the wait.
+        await AppendAsync(Events.Started());
         var thought = Two.Encoder.Encode(Events.Thinking());
         await using var first = await One.Database.LockStreamAsync(Alice, Stop);
-        var stored = await first.AppendAsync([thought], Stop);
         var retry = Two.Log.AppendAsync([thought], Stop);
         await Eventually.HoldsAsync("the retry waits for the head lock", async () => await WaitersAsync() == 1);
 
+        var stored = await first.AppendAsync([thought], Stop);
         await first.CommitAsync(Stop);
 
         Assert.Equal(stored.Events[0] with { Duplicate = true }, Assert.Single((await retry).Events));
-        Assert.Equal(1, Assert.Single(await ReadAsync()).Position);
+        Assert.Equal([1, 2], (await ReadAsync()).Select(e => e.Position));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ namespace Pipeline.Persistence.Tests;
 /// Commits that came through though their reply did not: a backend that is terminated while it waits for a synchronous
 /// standby has committed already. The setting is the whole server's, hence a private one.
 /// </summary>
+[Trait("needs", "servers")]
 public sealed class RunStoreLostReplyTests() : StoreSuite("postgres")
 {
     private PostgresServer? _server;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 
 namespace Pipeline.Testing;
@@ -121,6 +122,13 @@ public sealed class HostProcess : IAsyncDisposable
             await _process.WaitForExitAsync();
         }
 
+        // PIPELINE_TEST_LOGS: a folder for what the hosts printed.
+        if (Environment.GetEnvironmentVariable("PIPELINE_TEST_LOGS") is { Length: > 0 } folder)
+        {
+            Directory.CreateDirectory(folder);
+            await File.WriteAllTextAsync(Path.Combine(folder, $"{Name}-{_process.Id}.log"), Output);
+        }
+
         _process.Dispose();
     }
 
@@ -158,7 +166,7 @@ public sealed class HostProcess : IAsyncDisposable
         {
             lock (_output)
             {
-                _output.AppendLine(line.Data);
+                _output.Append(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} ").AppendLine(line.Data);
             }
         }
 

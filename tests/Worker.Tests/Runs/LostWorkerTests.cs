@@ -140,7 +140,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     public async Task A_stopping_worker_lets_other_runs_finish()
     {
         var go = new TaskCompletionSource();
-        var stopping = await StartWorkerAsync((_, ct) => go.Task.WaitAsync(ct));
+        var stopping = await StartWorkerAsync((_, ct) => go.Task.WaitAsync(ct), ("Worker:StopGrace", "00:01:00"));
         var run = await AskAsync();
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
         var stop = stopping.StopAsync(Stop);

@@ -44,6 +44,7 @@ public sealed class TestWorker : IAsyncDisposable
             ["Worker:ScanInterval"] = "00:00:00.2",
             ["Worker:Lease"] = "00:00:01",
             ["Worker:CancelGrace"] = "00:00:00.3",
+            ["Worker:StopGrace"] = "00:00:00",
             ["Worker:DemoPace"] = "0",
         }).AddInMemoryCollection(settings).Build();
         var services = new ServiceCollection();
@@ -51,7 +52,7 @@ public sealed class TestWorker : IAsyncDisposable
         services.AddLogging(logging => logging.AddProvider(_errors));
         services.AddSingleton(Script);
         services.AddPipelinePersistence("test").AddAgentWorker().AddAgent<ScriptedAgent>().AddAgent<ResumableAgent>();
-        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateScopes = true, ValidateOnBuild = true });
+        _services = services.BuildServiceProvider(validateScopes: true);
     }
 
     public AgentScript Script { get; } = new();
@@ -86,7 +87,8 @@ public sealed class TestWorker : IAsyncDisposable
     {
         if (!_stopped)
         {
-            await StopAsync(new CancellationToken(canceled: true));
+            using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            await StopAsync(bound.Token);
         }
 
         await _services.DisposeAsync();
