@@ -6,11 +6,15 @@ namespace Pipeline.Persistence;
 /// </summary>
 internal static class PostgresAppendSql
 {
-    /// <summary>The generation and what it was set on. $1 lock, $2 statement, $3 idle timeout, in milliseconds.</summary>
+    /// <summary>
+    /// The generation and what it was set on. $1 lock, $2 statement, $3 idle timeout, in milliseconds. <see cref="Append"/> is
+    /// made for one plan: making a new one for each array of parameters would cost more than running it.
+    /// </summary>
     public const string BeginOwn = $"""
         select g.generation, g.system_id, g.timeline, {Identity},
                set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-               set_config('idle_in_transaction_session_timeout', $3, true)
+               set_config('idle_in_transaction_session_timeout', $3, true),
+               set_config('plan_cache_mode', 'force_generic_plan', true)
         from pipeline.log_generation g where g.id = 1
         """;
 
