@@ -247,7 +247,3 @@ internal sealed class Subscription : IAsyncDisposable
         }
     }
 }
-
-/// <summary>What subscriptions work with.</summary>
-internal sealed record SubscriptionServices(
-    FeedHub Hub, LogReplay Replay, AckCoalescer Acks, Degradation Degradation, DeliveryMetrics Metrics, TimeProvider Time);

@@ -1,4 +1,3 @@
-using System.Text;
 using Pipeline.Contracts;
 using Pipeline.Delivery.Api;
 using Pipeline.Persistence;
@@ -11,34 +10,23 @@ namespace Pipeline.Delivery.Tests;
 /// </summary>
 internal sealed class FeedWorld
 {
-    public static readonly StreamKey Stream = StreamKey.Of("t", "u");
-
-    private readonly Dictionary<string, List<byte[]>> _committed = [];
+    private readonly WorldLog _log = new();
+    private WorldClient _client;
     private readonly List<(History History, long First, List<byte[]> Bodies)> _bus = [];
     private readonly List<(StreamHead Head, long Began)> _headReads = [];
     private (Cursor Asked, LogPage Page, long Began)? _logRead;
-    private FeedTail _feed = new(Stream);
+    private FeedTail _feed = new(WorldLog.Stream);
     private SubscriptionCursor _subscription;
-    private Cursor? _client;
-    private Cursor? _latestStart;
-    private History _history = new(1, 1);
     private FeedBounds _bounds = new(5, 200);
-    private long _trimmed;
-    private long _futureBeyond;
     private long _tick;
-    private int _serial;
     private bool _logAway;
     private bool _startSettled;
 
     public FeedWorld()
     {
-        _committed[EpochNow] = [];
+        _client = new WorldClient(_log, null, nodeKnowsHead: false);
         _subscription = Connect(null);
     }
-
-    private string EpochNow => Epoch.Of(_history.Generation, Stream, _history.Incarnation);
-
-    private List<byte[]> Log => _committed[EpochNow];
 
     /// <summary>Every kind of thing that can happen; <paramref name="choice"/> picks among its cases.</summary>
     public void Play(int what, int choice)
@@ -52,11 +40,11 @@ internal sealed class FeedWorld
             case 6: BeginHeadRead(); break;
             case 7: FinishHeadRead(choice); break;
             case 8: Remove(_headReads, choice); break;
-            case 9: _trimmed += choice % (Log.Count - _trimmed + 1); break;
-            case 10 when choice % 3 == 0: ChangeHistory(choice); break;
+            case 9: _log.Trim(choice); break;
+            case 10 when choice % 3 == 0: _log.ChangeHistory(choice); break;
             case 11: _logAway = choice % 2 == 0; break;
             case 12: _feed.Trim(_bounds = new FeedBounds(choice % 7, 20 + choice)); break;
-            case 13: _subscription = Connect(choice % 5 == 0 ? null : _client, newNode: choice % 2 == 0); break;
+            case 13: _subscription = Connect(choice % 5 == 0 ? null : _client.Cursor, newNode: choice % 2 == 0); break;
             case 14 when choice % 4 == 0: _subscription = Connect(Cursor.Oldest); break;
             case 15 when choice % 4 == 0: ConnectFromTheFuture(choice); break;
             case 16: FinishLogRead(); break;
@@ -73,7 +61,7 @@ internal sealed class FeedWorld
         FinishHeadRead(0);
         for (var step = 0; StepOnce() != StepKind.Wait; step++)
         {
-            Check(step < 1_000, "the client never caught up");
+            WorldClient.Check(step < 1_000, "the client never caught up");
             FinishLogRead();
             if (_headReads.Count > 0)
             {
@@ -81,21 +69,20 @@ internal sealed class FeedWorld
             }
         }
 
-        Check(_client == new Cursor(EpochNow, Log.Count), $"the client ended at {_client}, the log at {EpochNow}_{Log.Count}");
+        WorldClient.Check(_client.Cursor == new Cursor(_log.EpochNow, _log.Count), $"the client ended at {_client.Cursor}, the log at {_log.EpochNow}_{_log.Count}");
     }
 
     private void Append(int count, bool tooLarge)
     {
-        var first = Log.Count + 1L;
-        var bodies = Enumerable.Range(0, count).Select(_ => Encoding.UTF8.GetBytes($"{{\"n\":{++_serial}}}")).ToList();
-        Log.AddRange(bodies);
+        var first = _log.Count + 1L;
+        var bodies = _log.Append(count);
         if (tooLarge)
         {
-            _bus.AddRange(bodies.Select((_, i) => (_history, first + i, new List<byte[]>())));
+            _bus.AddRange(bodies.Select((_, i) => (_log.History, first + i, new List<byte[]>())));
             return;
         }
 
-        _bus.Add((_history, first, bodies));
+        _bus.Add((_log.History, first, bodies));
     }
 
     private void DeliverPage(int choice, bool again)
@@ -116,7 +103,7 @@ internal sealed class FeedWorld
         Learned(page.History, page.First - 1);
         _feed.Offer(page.History, page.First, slices, _bounds, ++_tick);
         Array.Clear(message);
-        Check(_feed.Count <= _bounds.Events && _feed.Bytes <= _bounds.Bytes, "the tail exceeds its bounds");
+        WorldClient.Check(_feed.Count <= _bounds.Events && _feed.Bytes <= _bounds.Bytes, "the tail exceeds its bounds");
         if (!again)
         {
             _bus.Remove(page);
@@ -127,7 +114,7 @@ internal sealed class FeedWorld
     {
         if (!_logAway)
         {
-            _headReads.Add((HeadNow(), ++_tick));
+            _headReads.Add((_log.Head, ++_tick));
         }
     }
 
@@ -142,68 +129,32 @@ internal sealed class FeedWorld
         }
     }
 
-    // A reader from now on that came before the log told starts at the lowest of what the node heard until
-    // it did, or until the node found the log away.
     private void Learned(History history, long position)
     {
-        var epoch = Epoch.Of(history.Generation, Stream, history.Incarnation);
-        if (!_feed.HeadKnown && !_startSettled && (_latestStart is not { } latest || latest.Epoch != epoch || position < latest.Position))
+        if (!_feed.HeadKnown && !_startSettled)
         {
-            _latestStart = new Cursor(epoch, position);
+            _client.NodeLearned(WorldLog.EpochOf(history), position);
         }
-    }
-
-    private StreamHead HeadNow() => new(_history.Generation, _history.Incarnation, Log.Count, _trimmed);
-
-    // An erasure empties the stream; a restore keeps a prefix and goes on differently.
-    private void ChangeHistory(int choice)
-    {
-        var kept = choice % 2 == 0 ? [] : Log.Take(choice % (Log.Count + 1)).ToList();
-        _history = choice % 2 == 0
-            ? _history with { Incarnation = _history.Incarnation + 1 }
-            : new History(_history.Generation + 1, Math.Max(1, _history.Incarnation - (choice % 3)));
-        _committed[EpochNow] = kept;
-        _trimmed = Math.Min(_trimmed, kept.Count);
     }
 
     private SubscriptionCursor Connect(Cursor? given, bool newNode = false)
     {
         if (newNode)
         {
-            _feed = new FeedTail(Stream);
+            _feed = new FeedTail(WorldLog.Stream);
             _headReads.Clear();
         }
 
         _logRead = null;
-        _client = given;
-        _futureBeyond = Log.Count;
-        _latestStart = _feed.HeadKnown ? new Cursor(EpochNow, Log.Count) : null;
+        _client = new WorldClient(_log, given, _feed.HeadKnown);
         _subscription = new SubscriptionCursor(given, _feed, ++_tick);
         _startSettled = _logAway && _feed.FirstSeen is not null;
-        var ready = _subscription.Ready(_feed, _logAway, [], 15);
-        var cursor = Cursor.TryParse(ready.Cursor, out var told) ? told : (Cursor?)null;
-        if (ready.Resume == ResumeKinds.Reset)
-        {
-            Reset(ready.Reason!, cursor!.Value);
-        }
-        else if (given is null)
-        {
-            Start(cursor);
-        }
-        else if (given.Value.IsOldest && ready.Resume == ResumeKinds.Live)
-        {
-            _client = cursor;
-        }
-        else
-        {
-            Check(cursor == given, $"ready says {cursor}, the client said {given}");
-        }
-
+        _client.Ready(_subscription.Ready(_feed, _logAway, [], 15));
         return _subscription;
     }
 
     private void ConnectFromTheFuture(int choice) =>
-        _subscription = Connect(new Cursor(EpochNow, Log.Count + 1 + (choice % 3)));
+        _subscription = Connect(new Cursor(_log.EpochNow, _log.Count + 1 + (choice % 3)));
 
     private StepKind StepOnce()
     {
@@ -215,36 +166,20 @@ internal sealed class FeedWorld
                 BeginHeadRead();
                 break;
             case StepKind.ReadLog when !_logAway:
-                _logRead = (step.Cursor, ReadLog(step.Cursor.Position), ++_tick);
+                _logRead = (step.Cursor, _log.Read(step.Cursor.Position), ++_tick);
                 break;
             case StepKind.Live:
-                if (_client is null or { IsOldest: true })
-                {
-                    Start(_client is null ? step.Cursor : null);
-                    _client = step.Cursor;
-                }
-
-                Check(step.Cursor == _client, $"live at {step.Cursor}, the client is at {_client}");
+                _client.Live(step.Cursor);
                 break;
             case StepKind.Reset:
-                Reset(step.Reason!, step.Cursor);
+                _client.Reset(step.Reason!, step.Cursor);
                 break;
             case StepKind.Events:
-                Receive(step);
+                _client.Receive(step);
                 break;
         }
 
         return step.Kind;
-    }
-
-    private LogPage ReadLog(long after)
-    {
-        var events = Log
-            .Select((body, i) => new LogEvent(i + 1, body))
-            .Where(e => e.Position > Math.Max(after, _trimmed))
-            .Take(2)
-            .ToList();
-        return new LogPage(HeadNow(), events, events.Count == 0 ? after : events[^1].Position);
     }
 
     private void FinishLogRead()
@@ -260,53 +195,8 @@ internal sealed class FeedWorld
         var step = _subscription.Take(_feed, read.Asked, read.Page);
         if (step.Kind == StepKind.Events)
         {
-            Receive(step);
+            _client.Receive(step);
         }
-    }
-
-    private void Start(Cursor? cursor)
-    {
-        Check(
-            cursor is not { } start || _latestStart is not { } latest || start.Epoch != latest.Epoch || start.Position <= latest.Position,
-            $"must start at {_latestStart} or before, starts at {cursor}");
-        _client = cursor;
-    }
-
-    private void Receive(Step step)
-    {
-        if (_client is null)
-        {
-            Start(step.After);
-        }
-
-        Check(step.After == _client, $"events after {step.After}, the client is at {_client}");
-        Check(
-            _client is { IsOldest: true } ? step.Cursor.Epoch != EpochNow || step.First <= _trimmed + 1 : step.First == _client!.Value.Position + 1,
-            $"{step.First} follows {_client}");
-        Check(step.Cursor == new Cursor(step.Cursor.Epoch, step.First + step.Bodies.Count - 1), "the cursor is the last event's");
-        Check(_client is { IsOldest: true } || step.Cursor.Epoch == _client!.Value.Epoch, "the epoch changed silently");
-        for (var i = 0; i < step.Bodies.Count; i++)
-        {
-            var committed = _committed[step.Cursor.Epoch!][(int)step.First - 1 + i];
-            Check(step.Bodies[i].Span.SequenceEqual(committed), $"{step.First + i} is not what is committed");
-        }
-
-        _client = step.Cursor;
-    }
-
-    private void Reset(string reason, Cursor cursor)
-    {
-        var justified = _client is not { } client || reason switch
-        {
-            _ when client.IsOldest => false,
-            ResetReasons.Epoch => client.Epoch != EpochNow,
-            ResetReasons.Expired => client.Epoch != EpochNow || client.Position < _trimmed,
-            ResetReasons.Future => client.Epoch != EpochNow || client.Position > _futureBeyond,
-            _ => false,
-        };
-        Check(justified, $"reset {reason} of {_client}, but the log is {EpochNow}_{_trimmed}..{Log.Count}");
-        Check(_committed.ContainsKey(cursor.Epoch!), "reset to no history");
-        _client = cursor;
     }
 
     private static void Remove<T>(List<T> list, int choice)
@@ -314,14 +204,6 @@ internal sealed class FeedWorld
         if (list.Count > 0)
         {
             list.RemoveAt(choice % list.Count);
-        }
-    }
-
-    private static void Check(bool holds, string what)
-    {
-        if (!holds)
-        {
-            throw new InvalidOperationException(what);
         }
     }
 }
