@@ -126,12 +126,14 @@ internal sealed class PostgresLog : LogStore
         };
         settings.ApplicationName ??= applicationName;
 
-        // "No Reset On Close" is how one runs behind PgBouncer, where prepared statements may not survive.
+        // Given by the user, "No Reset On Close" means PgBouncer, where prepared statements may not survive.
         if (!settings.ShouldSerialize("Max Auto Prepare") && !settings.NoResetOnClose)
         {
             settings.MaxAutoPrepare = 64;
         }
 
+        // Nothing here changes a session beyond its transaction, and the reset costs more than an append.
+        settings.NoResetOnClose = true;
         if (!settings.ShouldSerialize("Timeout"))
         {
             settings.Timeout = 5;

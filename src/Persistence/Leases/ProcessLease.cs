@@ -108,13 +108,15 @@ public sealed partial class ProcessLease : BackgroundService
         {
             context.Processes.Add(new ProcessRow
             {
-                Id = _identity.Id, Counter = 1, Host = _identity.Host, Role = _identity.Role, StartedAt = _time.GetUtcNow().UtcDateTime,
+                Id = _identity.Id, Counter = 1, LeaseMilliseconds = (int)_length.TotalMilliseconds,
+                Host = _identity.Host, Role = _identity.Role, StartedAt = _time.GetUtcNow().UtcDateTime,
             });
             await context.SaveChangesAsync(cancellationToken);
         }
 
         var rows = await context.Processes.AsNoTracking()
-            .Select(row => new ObservedLease<Guid>(row.Id, row.Counter, _length)).ToListAsync(cancellationToken);
+            .Select(row => new ObservedLease<Guid>(row.Id, row.Counter, TimeSpan.FromMilliseconds(row.LeaseMilliseconds)))
+            .ToListAsync(cancellationToken);
         var now = _time.GetTimestamp();
         var expired = _observer.Observe(rows).Where(id => id != _identity.Id).ToFrozenSet();
         _expired = expired;

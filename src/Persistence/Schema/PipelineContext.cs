@@ -38,13 +38,14 @@ public abstract class PipelineContext(DbContextOptions options) : DbContext(opti
         modelBuilder.Entity<OutboxRow>(table =>
         {
             table.ToTable("outbox").HasKey(row => row.Id);
-            table.HasIndex(row => row.Owner);
+            table.HasIndex(row => new { row.Owner, row.Id });
         });
         modelBuilder.Entity<ProcessRow>().ToTable("process").HasKey(row => row.Id);
         modelBuilder.Entity<AgentRunRow>(table =>
         {
             table.ToTable("agent_run").HasKey(row => new { row.Stream, row.Run });
-            table.HasIndex(row => row.Status).HasFilter("status < 2");
+            table.HasIndex(row => new { row.RequestedAt, row.Run }).HasFilter("status = 0");
+            table.HasIndex(row => row.Worker).HasFilter("status = 1");
         });
         modelBuilder.Entity<ClientAckRow>().ToTable("client_ack").HasKey(row => new { row.Stream, row.Client });
         modelBuilder.Entity<IdempotencyRow>(table =>

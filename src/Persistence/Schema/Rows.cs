@@ -88,8 +88,15 @@ public sealed class ProcessRow
     /// <summary>Rises with every beat. Expired = seen unchanged for the lease's length by the observer's own clock.</summary>
     public long Counter { get; set; }
 
+    /// <summary>The lease's length.</summary>
+    public int LeaseMilliseconds { get; set; }
+
     public required string Host { get; set; }
     public required string Role { get; set; }
+
+    /// <summary>Names of the agents it can execute; null for a process that executes none.</summary>
+    public string[]? Agents { get; set; }
+
     public DateTime StartedAt { get; set; }
 }
 
@@ -116,6 +123,12 @@ public sealed class AgentRunRow
 
     /// <summary>The process that executes it; null for none.</summary>
     public Guid? Worker { get; set; }
+
+    /// <summary>Whether its agent can resume, as the worker that claimed it last declared.</summary>
+    public bool CanResume { get; set; }
+
+    /// <summary>Position of its first event; 0 for a run from before this was noted.</summary>
+    public long FirstPosition { get; set; }
 
     public long LastSequence { get; set; }
     public bool CancelRequested { get; set; }

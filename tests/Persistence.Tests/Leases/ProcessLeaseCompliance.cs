@@ -50,6 +50,20 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
     }
 
     [Fact]
+    public async Task A_process_expires_after_the_lease_that_it_chose_itself()
+    {
+        using var one = await StartAsync(One);
+        await AddProcessAsync(Two.Identity.Id, leaseSeconds: 90);
+        await AdvanceAsync(one, Beat, times: 6);
+        Assert.Empty(one.Expired);
+
+        await AdvanceAsync(one, Beat);
+
+        Assert.Equal([Two.Identity.Id], one.Expired);
+        await one.StopAsync(Stop);
+    }
+
+    [Fact]
     public async Task A_process_that_still_owns_outbox_rows_is_not_forgotten()
     {
         await AddProcessAsync(Two.Identity.Id);
@@ -139,9 +153,9 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
     private Task<long> CounterAsync(TestProcess process) => QueryAsync(context => context.Processes
         .Where(row => row.Id == process.Identity.Id).Select(row => row.Counter).SingleAsync(Stop));
 
-    private Task<int> AddProcessAsync(Guid id) => QueryAsync(context =>
+    private Task<int> AddProcessAsync(Guid id, int leaseSeconds = 60) => QueryAsync(context =>
     {
-        context.Processes.Add(new ProcessRow { Id = id, Counter = 1, Host = "test", Role = "test" });
+        context.Processes.Add(new ProcessRow { Id = id, Counter = 1, LeaseMilliseconds = leaseSeconds * 1_000, Host = "test", Role = "test" });
         return context.SaveChangesAsync(Stop);
     });
 

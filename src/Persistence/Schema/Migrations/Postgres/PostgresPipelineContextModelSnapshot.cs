@@ -45,6 +45,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
+                    b.Property<bool>("CanResume")
+                        .HasColumnType("boolean")
+                        .HasColumnName("can_resume");
+
                     b.Property<bool>("CancelRequested")
                         .HasColumnType("boolean")
                         .HasColumnName("cancel_requested");
@@ -52,6 +56,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                     b.Property<DateTime?>("EndedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("ended_at");
+
+                    b.Property<long>("FirstPosition")
+                        .HasColumnType("bigint")
+                        .HasColumnName("first_position");
 
                     b.Property<string>("Input")
                         .IsRequired()
@@ -95,8 +103,11 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
 
                     b.HasKey("Stream", "Run");
 
-                    b.HasIndex("Status")
-                        .HasFilter("status < 2");
+                    b.HasIndex("Worker")
+                        .HasFilter("status = 1");
+
+                    b.HasIndex("RequestedAt", "Run")
+                        .HasFilter("status = 0");
 
                     b.ToTable("agent_run", "pipeline");
                 });
@@ -288,7 +299,7 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("Owner");
+                    b.HasIndex("Owner", "Id");
 
                     b.ToTable("outbox", "pipeline");
                 });
@@ -300,6 +311,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.PrimitiveCollection<string[]>("Agents")
+                        .HasColumnType("text[]")
+                        .HasColumnName("agents");
+
                     b.Property<long>("Counter")
                         .HasColumnType("bigint")
                         .HasColumnName("counter");
@@ -309,6 +324,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("host")
                         .UseCollation("C");
+
+                    b.Property<int>("LeaseMilliseconds")
+                        .HasColumnType("integer")
+                        .HasColumnName("lease_milliseconds");
 
                     b.Property<string>("Role")
                         .IsRequired()

@@ -36,6 +36,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");
 
+                    b.Property<bool>("CanResume")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("can_resume");
+
                     b.Property<bool>("CancelRequested")
                         .HasColumnType("INTEGER")
                         .HasColumnName("cancel_requested");
@@ -43,6 +47,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                     b.Property<DateTime?>("EndedAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("ended_at");
+
+                    b.Property<long>("FirstPosition")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_position");
 
                     b.Property<string>("Input")
                         .IsRequired()
@@ -84,8 +92,11 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
 
                     b.HasKey("Stream", "Run");
 
-                    b.HasIndex("Status")
-                        .HasFilter("status < 2");
+                    b.HasIndex("Worker")
+                        .HasFilter("status = 1");
+
+                    b.HasIndex("RequestedAt", "Run")
+                        .HasFilter("status = 0");
 
                     b.ToTable("agent_run", (string)null);
                 });
@@ -263,7 +274,7 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("Owner");
+                    b.HasIndex("Owner", "Id");
 
                     b.ToTable("outbox", (string)null);
                 });
@@ -275,6 +286,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.PrimitiveCollection<string>("Agents")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("agents");
+
                     b.Property<long>("Counter")
                         .HasColumnType("INTEGER")
                         .HasColumnName("counter");
@@ -283,6 +298,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("host");
+
+                    b.Property<int>("LeaseMilliseconds")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lease_milliseconds");
 
                     b.Property<string>("Role")
                         .IsRequired()
