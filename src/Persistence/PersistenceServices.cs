@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Pipeline.Persistence;
@@ -22,16 +21,13 @@ public static class PersistenceServices
         services.AddSingleton<OutboxHandover>();
         services.AddSingleton<PipelineDatabase>();
         services.AddSingleton<AppendRunner>();
+        services.AddSingleton<GroupAppender>();
         services.AddSingleton<CallerCommit>();
         services.AddSingleton(provider => new EventLog(
             provider.GetRequiredService<PipelineDatabase>(),
             provider.GetRequiredService<EventEncoder>(),
-            provider.GetRequiredService<AppendRunner>(),
+            provider.GetRequiredService<GroupAppender>(),
             provider.GetRequiredService<CallerCommit>()));
-        services.AddSingleton(provider => new RunAppender(
-            provider.GetRequiredService<PipelineDatabase>(),
-            provider.GetRequiredService<AppendRunner>(),
-            provider.GetRequiredService<ILogger<RunAppender>>()));
         services.AddScoped<AgentEventPublisher>();
         services.AddSingleton<LogReader>();
         services.AddSingleton<LogAdmin>();

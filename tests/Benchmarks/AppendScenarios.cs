@@ -39,7 +39,7 @@ internal static class AppendScenarios
             {
                 var started = clock.Elapsed;
                 var unit = producer.Encode($"group-{run}", "run", sequence, 1);
-                await producer.Runs.AppendAsync(unit, CancellationToken.None);
+                await producer.Log.AppendAsync(unit, CancellationToken.None);
                 own.Add((clock.Elapsed - started).TotalMilliseconds);
                 counted(1);
             }

@@ -20,8 +20,6 @@ internal sealed class Producer : IAsyncDisposable
 
     public EventLog Log => _host.Services.GetRequiredService<EventLog>();
 
-    public RunAppender Runs => _host.Services.GetRequiredService<RunAppender>();
-
     public static async Task<Producer> StartAsync(PipelineCluster cluster)
     {
         var builder = Host.CreateApplicationBuilder();

@@ -4,7 +4,7 @@ using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 
-/// <inheritdoc cref="RunAppender.AppendAsync"/>
+/// <inheritdoc cref="EventLog.AppendAsync(IReadOnlyList{NewEvent}, CancellationToken)"/>
 internal delegate Task<AppendResult> AppendUnit(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken);
 
 /// <summary>

@@ -8,7 +8,7 @@ namespace Pipeline.Agents.Worker;
 /// The runs this worker executes: bounded in number, each owned by a task that is awaited here. Thread-safe.
 /// </summary>
 internal sealed partial class RunSlots(
-    RunExecutor executor, RunClaims runs, EventEncoder encoder, RunAppender appender, Failpoints failpoints,
+    RunExecutor executor, RunClaims runs, EventEncoder encoder, EventLog log, Failpoints failpoints,
     WorkerMetrics metrics, IOptions<WorkerOptions> options, TimeProvider time, ILogger<RunSlots> logger)
 {
     private readonly WorkerOptions _options = options.Value;
@@ -98,7 +98,7 @@ internal sealed partial class RunSlots(
     private void Begin(ClaimedRun claim, bool takenOver)
     {
         var text = new TextCoalescer(time, TimeSpan.FromSeconds(1.0 / _options.DeltasPerSecond));
-        var journal = new RunJournal(claim, encoder, appender.AppendAsync, text, time, _logger);
+        var journal = new RunJournal(claim, encoder, log.AppendAsync, text, time, _logger);
         var run = new ActiveRun(claim, journal);
         _held[claim.Key] = run;
         metrics.Began(takenOver);

@@ -18,26 +18,10 @@ internal sealed partial class AppendRunner(
     public AppendMode Mode(bool wait) => new(wait, identity.Id, Own: true);
 
     /// <summary>
-    /// One unit in a transaction of its own. After a COMMIT whose reply was lost, the next try finds the ids, or not: it
-    /// asks under the head lock and on another connection.
+    /// One unit in a transaction of its own, waiting for its heads. After a COMMIT whose reply was lost, the next try finds
+    /// the ids, or not: it asks under the head lock and on another connection. Who calls holds the streams' gates.
     /// </summary>
-    /// <param name="slots">Bounds how many run at once; taken behind the gate, so that a stream takes one at most.</param>
-    public async Task<AppendResult> AppendAsync(
-        IReadOnlyList<NewEvent> unit, SemaphoreSlim? slots, CancellationToken cancellationToken)
-    {
-        using var pass = await database.Gate.AcquireAsync(unit.Select(e => e.Stream), cancellationToken);
-        await (slots?.WaitAsync(cancellationToken) ?? Task.CompletedTask);
-        try
-        {
-            return await AppendAsync(unit, cancellationToken);
-        }
-        finally
-        {
-            slots?.Release();
-        }
-    }
-
-    private async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken)
+    public async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken)
     {
         StoredAppend? unsettled = null;
         try
@@ -71,26 +55,34 @@ internal sealed partial class AppendRunner(
     public async Task<StoredAppend> OnceAsync(
         IReadOnlyList<IReadOnlyList<NewEvent>> units, bool wait, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await TransactAsync(units, wait, cancellationToken);
+        }
+        catch (GenerationMovedException moved)
+        {
+            await RaiseAsync(moved, cancellationToken);
+            return await TransactAsync(units, wait, cancellationToken);
+        }
+    }
+
+    private async Task<StoredAppend> TransactAsync(
+        IReadOnlyList<IReadOnlyList<NewEvent>> units, bool wait, CancellationToken cancellationToken)
+    {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-        var stored = await database.Log.AppendAsync(transaction, units, Mode(wait), cancellationToken);
-        if (stored.Batch is not { } batch)
+        var plan = await database.Log.PlanAsync(transaction, units, Mode(wait), cancellationToken);
+        if (plan.StoresNothing)
         {
-            return stored;
+            return plan.Stored;
         }
 
         failpoints.Hit(Failpoints.InTransaction);
-        try
-        {
-            // A COMMIT that was sent is waited for: cancelling it would only hide its outcome.
-            await transaction.CommitAsync(CancellationToken.None);
-        }
-        catch (Exception exception)
-        {
-            throw new CommitFailedException(stored, exception);
-        }
 
-        HandOver(batch);
+        // A COMMIT that was sent is waited for: cancelling it would only hide its outcome.
+        await database.Log.StoreAsync(transaction, plan, Mode(wait), commit: true, CancellationToken.None);
+        var stored = plan.Stored;
+        HandOver(stored.Batch!);
         return stored;
     }
 
@@ -133,8 +125,7 @@ internal sealed partial class AppendRunner(
             }
             catch (GenerationMovedException moved) when (number < Tries)
             {
-                LogMoved(moved.SystemId, moved.Timeline);
-                await database.Log.RaiseGenerationAsync(moved, cancellationToken);
+                await RaiseAsync(moved, cancellationToken);
             }
             catch (Exception exception) when (number < Tries && IsTransient(exception))
             {
@@ -146,6 +137,16 @@ internal sealed partial class AppendRunner(
                 throw timeout;
             }
         }
+    }
+
+    private Task RaiseAsync(GenerationMovedException moved, CancellationToken cancellationToken)
+    {
+        if (!moved.IsFirst)
+        {
+            LogMoved(moved.SystemId, moved.Timeline);
+        }
+
+        return database.Log.RaiseGenerationAsync(moved, cancellationToken);
     }
 
     private bool IsTransient(Exception exception) =>
@@ -162,10 +163,4 @@ internal sealed partial class AppendRunner(
 
     [LoggerMessage(1102, LogLevel.Information, "Append try {Number} failed and is repeated with the same ids")]
     private partial void LogAgain(int number, Exception exception);
-}
-
-/// <summary>COMMIT was sent and failed: what was stored may be committed.</summary>
-internal sealed class CommitFailedException(StoredAppend stored, Exception inner) : Exception("COMMIT failed; its outcome is unknown", inner)
-{
-    public StoredAppend Stored { get; } = stored;
 }

@@ -12,13 +12,13 @@ public sealed class EventLog
     private readonly PipelineDatabase _database;
     private readonly EventEncoder _encoder;
     private readonly CallerCommit _callerCommit;
-    private readonly AppendRunner _runner;
+    private readonly GroupAppender _group;
 
-    internal EventLog(PipelineDatabase database, EventEncoder encoder, AppendRunner runner, CallerCommit callerCommit)
+    internal EventLog(PipelineDatabase database, EventEncoder encoder, GroupAppender group, CallerCommit callerCommit)
     {
         _database = database;
         _encoder = encoder;
-        _runner = runner;
+        _group = group;
         _callerCommit = callerCommit;
     }
 
@@ -98,15 +98,18 @@ public sealed class EventLog
         }
     }
 
-    /// <summary>Appends in a transaction of its own: all or nothing; an unknown outcome is settled by the ids.</summary>
+    /// <summary>
+    /// Appends in a transaction of the log's own, which appends that come at the same time share: all or nothing; an unknown
+    /// outcome is settled by the ids. Appends to one stream keep the order of their calls.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the waiting; the events may still be stored. Repeat them with the same ids.</param>
     /// <exception cref="AppendRejectedException">The log refused an event; nothing was stored.</exception>
     /// <exception cref="TimeoutException">A stream stayed locked; nothing was stored.</exception>
     /// <exception cref="CommitOutcomeUnknownException">The outcome could not be found out; append again with the same ids.</exception>
-    public async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> events, CancellationToken cancellationToken)
+    public Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> events, CancellationToken cancellationToken)
     {
         RefuseAmbient();
-        AppendShape.Check(events);
-        return await _runner.AppendAsync(events, slots: null, cancellationToken);
+        return _group.AppendAsync(events, cancellationToken);
     }
 
     private List<NewEvent> Encode(IReadOnlyList<AgentEvent> events)

@@ -19,12 +19,27 @@ internal abstract class LogStore : IAsyncDisposable
     public abstract bool Understands(DbTransaction transaction);
 
     /// <summary>
-    /// Locks the heads and appends the units, each all or nothing. A refused or skipped unit stores nothing and leaves the
-    /// transaction usable.
+    /// Locks the heads, looks up what is there and judges the units, each all or nothing. Nothing is written, so whatever
+    /// comes of it leaves the transaction usable.
     /// </summary>
     /// <exception cref="GenerationMovedException">The database is not the one the generation was set on; roll back, raise it, retry.</exception>
-    public abstract Task<StoredAppend> AppendAsync(
+    public abstract Task<AppendPlan> PlanAsync(
         DbTransaction transaction, IReadOnlyList<IReadOnlyList<NewEvent>> units, AppendMode mode, CancellationToken cancellationToken);
+
+    /// <summary>Carries out a plan in the transaction that made it; with <paramref name="commit"/>, commits on the same way.</summary>
+    /// <exception cref="CommitFailedException">Whether it is committed is unknown.</exception>
+    public abstract Task StoreAsync(
+        DbTransaction transaction, AppendPlan plan, AppendMode mode, bool commit, CancellationToken cancellationToken);
+
+    /// <summary>Plans and stores, inside the transaction.</summary>
+    /// <exception cref="GenerationMovedException">As for <see cref="PlanAsync"/>.</exception>
+    public async Task<StoredAppend> AppendAsync(
+        DbTransaction transaction, IReadOnlyList<IReadOnlyList<NewEvent>> units, AppendMode mode, CancellationToken cancellationToken)
+    {
+        var plan = await PlanAsync(transaction, units, mode, cancellationToken);
+        await StoreAsync(transaction, plan, mode, commit: false, cancellationToken);
+        return plan.Stored;
+    }
 
     /// <summary>Locks one head. Null: <paramref name="wait"/> is false and it is locked, or missing.</summary>
     /// <exception cref="GenerationMovedException">As for <see cref="AppendAsync"/>.</exception>
@@ -38,7 +53,7 @@ internal abstract class LogStore : IAsyncDisposable
     public abstract Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
         IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken);
 
-    /// <summary>Raises the generation, once for however many processes ask.</summary>
+    /// <summary>Raises the generation, or records what it holds for, once for however many processes ask.</summary>
     public abstract Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken);
 
     /// <summary>What to do about an exception.</summary>
@@ -71,6 +86,15 @@ internal enum Failure
 internal sealed class GenerationMovedException(string systemId, string timeline, long generation)
     : Exception($"The database is now system {systemId} on timeline {timeline}; commits of generation {generation} may be lost")
 {
+    /// <summary>Nothing was ever appended: there is an identity to record, and no history to doubt.</summary>
+    public bool IsFirst { get; init; }
+
     public string SystemId { get; } = systemId;
     public string Timeline { get; } = timeline;
+}
+
+/// <summary>COMMIT was sent and failed: what was stored may be committed.</summary>
+internal sealed class CommitFailedException(StoredAppend stored, Exception inner) : Exception("COMMIT failed; its outcome is unknown", inner)
+{
+    public StoredAppend Stored { get; } = stored;
 }

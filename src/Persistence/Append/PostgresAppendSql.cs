@@ -1,40 +1,46 @@
 namespace Pipeline.Persistence;
 
 /// <summary>
-/// The statements of an append, sent as one batch in this order. Each has its own snapshot (READ COMMITTED), so that
-/// <see cref="Append"/> sees whatever was committed by those it waited for in <see cref="Lock"/>.
+/// The statements of an append. One round trip locks and, each with its own later snapshot (READ COMMITTED), looks up;
+/// another stores. Lookups are lateral with a limit and heads and runs are upserted: always by index, also in a generic plan
+/// made while tables were empty.
 /// </summary>
 internal static class PostgresAppendSql
 {
     /// <summary>
-    /// The generation and what it was set on. $1 lock, $2 statement, $3 idle timeout, in milliseconds. <see cref="Append"/> is
-    /// made for one plan: making a new one for each array of parameters would cost more than running it.
+    /// The generation, what it was set on, and an id for the outbox row; bounds the transaction. $1 lock, $2 statement, $3 idle
+    /// timeout, in milliseconds. One plan serves every append: arrays of another length are no reason for another.
     /// </summary>
     public const string BeginOwn = $"""
-        select g.generation, g.system_id, g.timeline, {Identity},
+        select {Generation},
                set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
                set_config('idle_in_transaction_session_timeout', $3, true),
                set_config('plan_cache_mode', 'force_generic_plan', true)
         from pipeline.log_generation g where g.id = 1
         """;
 
-    /// <summary>The same without touching the settings of a transaction that is someone else's.</summary>
+    /// <summary>
+    /// The same in someone else's transaction, whose own bounds are kept where they are narrower, and noted for
+    /// <see cref="EndForeign"/>. $1 lock, $2 statement timeout.
+    /// </summary>
     public const string BeginForeign = $"""
-        select g.generation, g.system_id, g.timeline, {Identity}
+        select {Generation},
+               set_config('pipeline.lock_timeout',
+                 coalesce(nullif(current_setting('pipeline.lock_timeout', true), ''), current_setting('lock_timeout')), true),
+               set_config('pipeline.statement_timeout',
+                 coalesce(nullif(current_setting('pipeline.statement_timeout', true), ''), current_setting('statement_timeout')), true),
+               set_config('lock_timeout', case when current_setting('lock_timeout') = '0'
+                 or current_setting('lock_timeout')::interval > ($1 || 'ms')::interval then $1 else current_setting('lock_timeout') end, true),
+               set_config('statement_timeout', case when current_setting('statement_timeout') = '0'
+                 or current_setting('statement_timeout')::interval > ($2 || 'ms')::interval then $2 else current_setting('statement_timeout') end, true)
         from pipeline.log_generation g where g.id = 1
         """;
 
-    /// <summary>Bounds lock waits and statements in someone else's transaction. $1 lock, $2 statement timeout.</summary>
-    public const string Bound = """
-        select set_config('pipeline.lock_timeout', current_setting('lock_timeout'), true),
-               set_config('pipeline.statement_timeout', current_setting('statement_timeout'), true),
-               set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)
-        """;
-
-    /// <summary>Undoes <see cref="Bound"/>.</summary>
-    public const string Unbound = """
+    /// <summary>Gives someone else's transaction its bounds back.</summary>
+    public const string EndForeign = """
         select set_config('lock_timeout', current_setting('pipeline.lock_timeout'), true),
-               set_config('statement_timeout', current_setting('pipeline.statement_timeout'), true)
+               set_config('statement_timeout', current_setting('pipeline.statement_timeout'), true),
+               set_config('pipeline.lock_timeout', '', true), set_config('pipeline.statement_timeout', '', true)
         """;
 
     /// <summary>Heads that are missing. $1 streams.</summary>
@@ -44,104 +50,67 @@ internal static class PostgresAppendSql
         on conflict (stream) do nothing
         """;
 
-    /// <summary>Locks in one order for everybody, and notes for <see cref="Append"/> which heads are locked. $1 streams.</summary>
-    public const string Lock = $"select {Note} from (select h.stream {Heads} for update) as l";
+    /// <summary>Locks in one order for everybody. $1 streams.</summary>
+    public const string Lock = $"{Heads} for update";
 
-    /// <summary>The same without waiting.</summary>
-    public const string LockFree = $"select {Note} from (select h.stream {Heads} for update skip locked) as l";
+    /// <summary>Locks those that are there and free. $1 streams.</summary>
+    public const string LockFree = $"{Heads} for update skip locked";
 
-    /// <summary>The locked head, for who wants no append. $1 stream.</summary>
-    public const string ReadLocked = """
-        select h.incarnation, h.head, h.trimmed from pipeline.stream_head h
-        where h.stream = $1 and h.stream = any (current_setting('pipeline.locked')::text[])
+    /// <summary>Which ids are stored already. $1 streams, $2 ids.</summary>
+    public const string FindEvents = """
+        select i.n, e.position, e.sequence, e.hash
+        from unnest($1, $2) with ordinality as i(stream, id, n)
+        cross join lateral (
+          select e.position, e.sequence, e.hash from pipeline.event_log e
+          where e.stream = i.stream and e.event_id = i.id limit 1) e
+        """;
+
+    /// <summary>How the runs stand. $1 streams, $2 runs.</summary>
+    public const string FindRuns = """
+        select i.n, r.thread, r.status, r.attempt, r.last_sequence
+        from unnest($1, $2) with ordinality as i(stream, run, n)
+        cross join lateral (
+          select r.thread, r.status, r.attempt, r.last_sequence from pipeline.agent_run r
+          where r.stream = i.stream and r.run = i.run limit 1) r
+        """;
+
+    /// <summary>$1 streams, $2 positions, $3 ids, $4 types, $5 threads, $6 runs, $7 sequences, $8 times, $9 hashes, $10 bodies.</summary>
+    public const string InsertEvents = """
+        insert into pipeline.event_log (stream, position, event_id, type, thread, run, sequence, occurred_at, hash, body)
+        select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """;
+
+    /// <summary>$1 streams, $2 heads.</summary>
+    public const string AdvanceHeads = """
+        insert into pipeline.stream_head (stream, head) select * from unnest($1, $2)
+        on conflict (stream) do update set head = excluded.head
         """;
 
     /// <summary>
-    /// Looks up ids, then fences, then stores the accepted units and says what became of each event. $1 units, $2 streams,
-    /// $3 ids, $4 types, $5 threads, $6 runs, $7 sequences, $8 attempts, $9 times, $10 leases, $11 hashes, $12 bodies,
-    /// $13 owner, $14 now. Lookups are lateral with a limit: always by index, also in a plan made while tables were empty.
-    /// What is known of an event travels along one row, without joins whose size a generic plan would misjudge; bodies stay
-    /// in their array until they are stored.
+    /// $1 streams, $2 runs, $3 threads, $4 endings (null: it goes on), $5 leases, $6 last sequences, $7 whether it has
+    /// started, $8 first positions, $9 now.
     /// </summary>
-    public const string Append = """
-        with heads as materialized (
-          select l.stream, h.incarnation, h.head
-          from unnest(current_setting('pipeline.locked')::text[]) as l(stream)
-          cross join lateral (
-            select h.incarnation, h.head from pipeline.stream_head h where h.stream = l.stream limit 1) h
-        ), input as (
-          select i.*, h.incarnation, h.head, k.position as known_position, k.sequence as known_sequence, k.hash as known_hash,
-                 k.position is null as is_fresh, r.status, r.attempt as run_attempt, r.thread as run_thread,
-                 coalesce(r.last_sequence, 0) as last_sequence,
-                 case i.type when 'agent_completed' then 2 when 'agent_failed' then 3 when 'agent_cancelled' then 4 end as ending
-          from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) with ordinality
-            as i(unit, stream, id, type, thread, run, sequence, attempt, occurred_at, lease, n)
-          left join heads h on h.stream = i.stream
-          left join lateral (
-            select e.position, e.sequence, e.hash from pipeline.event_log e
-            where e.stream = i.stream and e.event_id = i.id limit 1) k on true
-          left join lateral (
-            select r.status, r.attempt, r.last_sequence, r.thread from pipeline.agent_run r
-            where r.stream = i.stream and r.run = i.run limit 1) r on true
-        ), counted as (
-          select i.*, i.last_sequence + count(*) filter (where i.is_fresh) over run as next_sequence,
-                 coalesce(i.run_thread, first_value(i.thread) over run) as own_thread,
-                 coalesce(bool_or(i.is_fresh and i.ending is not null) over before, false) as is_behind_end
-          from input i
-          window run as (partition by i.unit, i.stream, i.run order by i.n),
-                 before as (run rows between unbounded preceding and 1 preceding)
-        ), judged as (
-          select c.*, case
-            when c.head is null then 100
-            when not c.is_fresh then case when c.known_hash = ($11)[c.n] then 0 else 1 end
-            when c.status >= 2 or c.is_behind_end then 3
-            when c.attempt <> coalesce(c.run_attempt, 0) then 4
-            when c.thread <> c.own_thread then 5
-            when c.sequence not in (0, c.next_sequence) then 2
-            else 0 end as verdict
-          from counted c
-        ), settled as (
-          select j.*, j.is_fresh and not bool_or(j.verdict <> 0) over (partition by j.unit) as is_accepted from judged j
-        ), placed as materialized (
-          select s.*, s.head + count(*) filter (where s.is_accepted) over (partition by s.stream order by s.n) as position
-          from settled s
-        ), stored as (
-          insert into pipeline.event_log (stream, position, event_id, type, thread, run, sequence, occurred_at, hash, body)
-          select p.stream, p.position, p.id, p.type, p.thread, p.run, p.next_sequence, p.occurred_at, ($11)[p.n],
-                 case when p.sequence = 0
-                      then ('{"sequence":' || p.next_sequence || ',' || substr(($12)[p.n]::text, 2))::json
-                      else ($12)[p.n] end
-          from placed p where p.is_accepted
-        ), ranges as materialized (
-          select p.stream, min(p.position) as first, max(p.position) as last from placed p where p.is_accepted group by p.stream
-        ), moved as (
-          insert into pipeline.stream_head (stream, head) select g.stream, g.last from ranges g
-          on conflict (stream) do update set head = excluded.head
-        ), runs as (
-          insert into pipeline.agent_run as r (
-            stream, run, thread, agent, status, attempt, lease_counter, lease_seconds, last_sequence, cancel_requested,
-            input, requested_at, started_at, ended_at)
-          select p.stream, p.run, min(p.own_thread), '', coalesce(max(p.ending), 1), 0, 1, max(p.lease),
-                 max(p.next_sequence), false, '', $14,
-                 case when bool_or(p.type = 'agent_started') then $14 end, case when max(p.ending) is not null then $14 end
-          from placed p where p.is_accepted group by p.stream, p.run order by p.stream collate "C", p.run collate "C"
-          on conflict (stream, run) do update set
-            last_sequence = excluded.last_sequence,
-            status = case when excluded.ended_at is null then r.status else excluded.status end,
-            lease_counter = r.lease_counter + 1,
-            lease_seconds = coalesce(excluded.lease_seconds, r.lease_seconds),
-            started_at = coalesce(r.started_at, excluded.started_at),
-            ended_at = excluded.ended_at
-        ), box as (
-          insert into pipeline.outbox (owner, kind, payload)
-          select $13, 0, json_agg(json_build_object('stream', g.stream, 'first', g.first, 'last', g.last))
-          from ranges g having count(*) > 0
-          returning id
-        )
-        select p.verdict, coalesce(p.known_position, p.position, 0), coalesce(p.known_sequence, p.next_sequence),
-               not p.is_fresh, coalesce(p.incarnation, 0), p.own_thread, p.run_attempt, (select box.id from box)
-        from placed p order by p.n
+    public const string AdvanceRuns = """
+        insert into pipeline.agent_run as r (
+          stream, run, thread, agent, status, attempt, lease_counter, lease_seconds, last_sequence, cancel_requested,
+          input, first_position, requested_at, started_at, ended_at)
+        select i.stream, i.run, i.thread, '', coalesce(i.ending, 1), 0, 1, i.lease, i.last_sequence, false,
+               '', i.first_position, $9, case when i.has_started then $9 end, case when i.ending is not null then $9 end
+        from unnest($1, $2, $3, $4, $5, $6, $7, $8)
+          as i(stream, run, thread, ending, lease, last_sequence, has_started, first_position)
+        on conflict (stream, run) do update set
+          last_sequence = excluded.last_sequence,
+          status = case when excluded.ended_at is null then r.status else excluded.status end,
+          lease_counter = r.lease_counter + 1,
+          lease_seconds = coalesce(excluded.lease_seconds, r.lease_seconds),
+          started_at = coalesce(r.started_at, excluded.started_at),
+          ended_at = excluded.ended_at
         """;
+
+    /// <summary>$1 id, $2 owner, $3 payload.</summary>
+    public const string InsertOutbox = "insert into pipeline.outbox (id, owner, kind, payload) values ($1, $2, 0, $3)";
+
+    public const string Commit = "commit";
 
     /// <summary>First append ever: remembers what the generation holds for. $1 system id, $2 timeline.</summary>
     public const string RecordIdentity =
@@ -153,10 +122,11 @@ internal static class PostgresAppendSql
         where id = 1 and (system_id, timeline) is distinct from ($1, $2)
         """;
 
-    private const string Identity =
-        "(select c.system_identifier::text from pg_control_system() c), substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+    private const string Generation = """
+        g.generation, g.system_id, g.timeline, (select c.system_identifier::text from pg_control_system() c),
+               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), nextval('pipeline.outbox_id_seq')
+        """;
 
-    private const string Note = "set_config('pipeline.locked', coalesce(array_agg(l.stream), '{}')::text, true)";
-
-    private const string Heads = "from pipeline.stream_head h where h.stream = any ($1) order by h.stream";
+    private const string Heads =
+        "select h.stream, h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = any ($1) order by h.stream";
 }

@@ -33,55 +33,41 @@ internal sealed class PostgresLog : LogStore
 
     public override bool Understands(DbTransaction transaction) => transaction is NpgsqlTransaction;
 
-    public override async Task<StoredAppend> AppendAsync(
+    public override async Task<AppendPlan> PlanAsync(
         DbTransaction transaction, IReadOnlyList<IReadOnlyList<NewEvent>> units, AppendMode mode, CancellationToken cancellationToken)
     {
-        var events = units.SelectMany(unit => unit).ToList();
-        var streams = events.Select(e => e.Stream.Value).Distinct(StringComparer.Ordinal).ToArray();
-        var generation = mode.Own ? 0 : await CheckForeignAsync(transaction, cancellationToken);
-        await using var batch = NewBatch(transaction);
-        Begin(batch, mode.Own);
-        AddLocks(batch, streams, mode.Wait);
-        Add(batch, PostgresAppendSql.Append, [.. Columns(units, events), Owner(mode.Owner), Now()]);
-        if (!mode.Own)
+        var append = new PostgresAppend(transaction, _options, mode);
+        var events = units.Count == 1 ? units[0] : [.. units.SelectMany(unit => unit)];
+        try
         {
-            Add(batch, PostgresAppendSql.Unbound);
+            return AppendJudge.Judge(units, await append.LookUpAsync(events, cancellationToken));
         }
-
-        var rows = new List<AppendRow>(events.Count);
-        long? outboxId = null;
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        if (mode.Own)
+        catch (GenerationMovedException moved) when (!mode.Own)
         {
-            generation = await ReadGenerationAsync(reader, cancellationToken);
+            // Nothing is written yet, so the caller's transaction can go on under the raised generation.
+            await RaiseGenerationAsync(moved, cancellationToken);
+            return AppendJudge.Judge(units, await append.LookUpAsync(events, cancellationToken));
         }
-
-        await reader.NextResultAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            rows.Add(ReadRow(reader));
-            outboxId = reader.IsDBNull(7) ? null : reader.GetInt64(7);
-        }
-
-        return StoredAppend.From(units, rows, generation, outboxId);
     }
 
-    public override async Task<StreamHead?> LockAsync(
-        DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken)
+    public override async Task StoreAsync(
+        DbTransaction transaction, AppendPlan plan, AppendMode mode, bool commit, CancellationToken cancellationToken)
     {
-        await using var batch = NewBatch(transaction);
-        Begin(batch, own: true);
-        AddLocks(batch, [stream.Value], wait);
-        Add(batch, PostgresAppendSql.ReadLocked, Text(stream.Value));
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        var generation = await ReadGenerationAsync(reader, cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new StreamHead(generation, reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2))
-            : null;
+        var append = new PostgresAppend(transaction, _options, mode);
+        try
+        {
+            await append.StoreAsync(plan, _time.GetUtcNow().UtcDateTime, commit, cancellationToken);
+        }
+        catch (Exception exception) when (commit && exception is not PostgresException { InvariantSeverity: "ERROR" })
+        {
+            // An error that the server reports as one rolled the transaction back; anything else may hide a commit.
+            throw new CommitFailedException(plan.Stored, exception);
+        }
     }
+
+    public override Task<StreamHead?> LockAsync(
+        DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken) =>
+        new PostgresAppend(transaction, _options, new AppendMode(wait, Owner: null, Own: true)).LockAsync(stream, cancellationToken);
 
     public override Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken) =>
         _reads.ReadAsync(query, cancellationToken);
@@ -92,8 +78,14 @@ internal sealed class PostgresLog : LogStore
 
     public override async Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken)
     {
-        await using var command = _source.CreateCommand(PostgresAppendSql.RaiseGeneration);
-        AddAll(command.Parameters, Text(moved.SystemId), Text(moved.Timeline), Of(_time.GetUtcNow().ToUnixTimeMilliseconds()));
+        await using var command = _source.CreateCommand(
+            moved.IsFirst ? PostgresAppendSql.RecordIdentity : PostgresAppendSql.RaiseGeneration);
+        AddAll(command.Parameters, Of(moved.SystemId), Of(moved.Timeline));
+        if (!moved.IsFirst)
+        {
+            AddAll(command.Parameters, Of(_time.GetUtcNow().ToUnixTimeMilliseconds()));
+        }
+
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -141,99 +133,4 @@ internal sealed class PostgresLog : LogStore
 
         return settings.ConnectionString;
     }
-
-    private void Begin(NpgsqlBatch batch, bool own)
-    {
-        var locks = Text(Milliseconds(_options.LockTimeout));
-        var statement = Text(Milliseconds(_options.CommandTimeout));
-        if (own)
-        {
-            // A process that is stopped in mid-transaction must not hold its users' heads for ever.
-            Add(batch, PostgresAppendSql.BeginOwn, locks, statement, Text(Milliseconds(_options.CommandTimeout)));
-        }
-        else
-        {
-            Add(batch, PostgresAppendSql.Bound, locks, statement);
-        }
-    }
-
-    private static void AddLocks(NpgsqlBatch batch, string[] streams, bool wait)
-    {
-        if (wait)
-        {
-            Add(batch, PostgresAppendSql.CreateHeads, Of(streams));
-        }
-
-        Add(batch, wait ? PostgresAppendSql.Lock : PostgresAppendSql.LockFree, Of(streams));
-    }
-
-    private async Task<long> CheckForeignAsync(DbTransaction transaction, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await ReadForeignAsync(transaction, cancellationToken);
-        }
-        catch (GenerationMovedException moved)
-        {
-            // Nothing is written yet, so the caller's transaction can go on under the raised generation.
-            await RaiseGenerationAsync(moved, cancellationToken);
-            return await ReadForeignAsync(transaction, cancellationToken);
-        }
-    }
-
-    private async Task<long> ReadForeignAsync(DbTransaction transaction, CancellationToken cancellationToken)
-    {
-        await using var batch = NewBatch(transaction);
-        Add(batch, PostgresAppendSql.BeginForeign);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        return await ReadGenerationAsync(reader, cancellationToken);
-    }
-
-    private async Task<long> ReadGenerationAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
-    {
-        if (!await reader.ReadAsync(cancellationToken))
-        {
-            throw new InvalidOperationException("Table pipeline.log_generation is empty; the schema was not made by 'migrate'");
-        }
-
-        var (generation, systemId, timeline) = (reader.GetInt64(0), reader.GetString(1), reader.GetString(2));
-        var (currentSystem, currentTimeline) = (reader.GetString(3), reader.GetString(4));
-        if (systemId.Length == 0)
-        {
-            await using var record = _source.CreateCommand(PostgresAppendSql.RecordIdentity);
-            AddAll(record.Parameters, Text(currentSystem), Text(currentTimeline));
-            await record.ExecuteNonQueryAsync(cancellationToken);
-        }
-        else if (systemId != currentSystem || timeline != currentTimeline)
-        {
-            throw new GenerationMovedException(currentSystem, currentTimeline, generation);
-        }
-
-        return generation;
-    }
-
-    private NpgsqlBatch NewBatch(DbTransaction transaction) =>
-        new((NpgsqlConnection)transaction.Connection!, (NpgsqlTransaction)transaction)
-        {
-            // The server's own timeout comes first and says more.
-            Timeout = (int)Math.Ceiling(_options.CommandTimeout.TotalSeconds) + 2,
-        };
-
-    private static void Add(NpgsqlBatch batch, string sql, params NpgsqlParameter[] parameters)
-    {
-        var command = new NpgsqlBatchCommand(sql);
-        AddAll(command.Parameters, parameters);
-        batch.BatchCommands.Add(command);
-    }
-
-    private static AppendRow ReadRow(NpgsqlDataReader reader) => new(
-        (Verdict)reader.GetInt32(0),
-        reader.GetInt64(1),
-        reader.GetInt64(2),
-        reader.GetBoolean(3),
-        reader.GetInt64(4),
-        reader.IsDBNull(5) ? null : reader.GetString(5),
-        reader.IsDBNull(6) ? null : reader.GetInt32(6));
-
-    private NpgsqlParameter Now() => Of(_time.GetUtcNow().UtcDateTime);
 }

@@ -29,8 +29,8 @@ internal sealed class SqliteAppend(DbTransaction transaction, DateTime now)
     private const string AdvanceRun = """
         insert into agent_run (
           stream, run, thread, agent, status, attempt, lease_counter, lease_seconds, last_sequence, cancel_requested, input,
-          requested_at, started_at, ended_at)
-        values ($stream, $run, $thread, '', coalesce($ending, 1), 0, 1, $lease, $sequence, 0, '', $now, $started, $ended)
+          first_position, requested_at, started_at, ended_at)
+        values ($stream, $run, $thread, '', coalesce($ending, 1), 0, 1, $lease, $sequence, 0, '', $first, $now, $started, $ended)
         on conflict (stream, run) do update set
           last_sequence = excluded.last_sequence,
           status = coalesce($ending, status),
@@ -41,30 +41,67 @@ internal sealed class SqliteAppend(DbTransaction transaction, DateTime now)
         """;
 
     private const string InsertOutbox =
-        "insert into outbox (owner, kind, payload) values ($owner, 0, $payload) returning id";
+        "insert into outbox (id, owner, kind, payload) values ($id, $owner, 0, $payload)";
+
+    // The row of the sequence is not there before the first insert.
+    private const string NextOutboxId =
+        "select coalesce((select seq from sqlite_sequence where name = 'outbox'), 0) + 1";
 
     private readonly SqliteConnection _connection = (SqliteConnection)transaction.Connection!;
-    private readonly Dictionary<StreamKey, StreamHead> _heads = [];
-    private readonly Dictionary<StreamKey, OutboxRange> _ranges = [];
 
-    public StoredAppend Run(IReadOnlyList<IReadOnlyList<NewEvent>> units, Guid? owner)
+    public AppendLookup LookUp(IReadOnlyList<IReadOnlyList<NewEvent>> units)
     {
-        var rows = new List<AppendRow>();
-        foreach (var unit in units)
+        var heads = new Dictionary<StreamKey, StreamHead>();
+        var known = new Dictionary<(StreamKey, Guid), KnownEvent>();
+        var runs = new Dictionary<RunKey, RunState>();
+        foreach (var e in units.SelectMany(unit => unit))
         {
-            var plan = Judge(unit);
-            if (plan.TrueForAll(row => row.Verdict == Verdict.Accepted))
+            if (!heads.ContainsKey(e.Stream))
             {
-                Store(unit, plan);
+                heads[e.Stream] = ReadHead(e.Stream);
             }
 
-            rows.AddRange(plan);
+            if (ReadKnown(e) is { } earlier)
+            {
+                known[(e.Stream, e.Id)] = earlier;
+            }
+
+            var key = new RunKey(e.Stream, e.Run);
+            if (!runs.ContainsKey(key) && ReadRun(key) is { } run)
+            {
+                runs[key] = run;
+            }
         }
 
-        long? outboxId = _ranges.Count == 0
-            ? null
-            : Query(InsertOutbox, row => row.GetInt64(0), ("$owner", owner), ("$payload", OutboxPayload.Write(_ranges.Values)));
-        return StoredAppend.From(units, rows, ReadGeneration(), outboxId);
+        return new AppendLookup(ReadGeneration(), Query(NextOutboxId, row => row.GetInt64(0)), heads, known, runs);
+    }
+
+    public void Store(AppendPlan plan, Guid? owner)
+    {
+        foreach (var (e, position, sequence, body) in plan.Events)
+        {
+            Execute(
+                InsertEvent,
+                ("$stream", e.Stream.Value), ("$position", position), ("$id", e.Id), ("$type", e.Type), ("$thread", e.Thread),
+                ("$run", e.Run), ("$sequence", sequence), ("$occurred", e.OccurredAt.UtcDateTime),
+                ("$hash", e.Hash), ("$body", body.ToArray()));
+        }
+
+        foreach (var range in plan.Ranges)
+        {
+            Execute(AdvanceHead, ("$head", range.Last), ("$stream", range.Stream.Value));
+        }
+
+        foreach (var run in plan.Runs)
+        {
+            Execute(
+                AdvanceRun,
+                ("$stream", run.Key.Stream.Value), ("$run", run.Key.Run), ("$thread", run.Thread), ("$first", run.FirstPosition),
+                ("$lease", run.LeaseSeconds), ("$sequence", run.LastSequence), ("$now", now),
+                ("$started", run.HasStarted ? now : null), ("$ended", run.Ending is null ? null : now), ("$ending", (int?)run.Ending));
+        }
+
+        Execute(InsertOutbox, ("$id", plan.OutboxId), ("$owner", owner), ("$payload", plan.OutboxPayload));
     }
 
     public StreamHead ReadHead(StreamKey stream)
@@ -85,78 +122,15 @@ internal sealed class SqliteAppend(DbTransaction transaction, DateTime now)
             : throw new InvalidOperationException("Table log_generation is empty; the schema was not made by 'migrate'");
     }
 
-    private List<AppendRow> Judge(IReadOnlyList<NewEvent> unit)
-    {
-        var rows = new List<AppendRow>(unit.Count);
-        var runs = new Dictionary<(StreamKey, string), RunState>();
-        var positions = new Dictionary<StreamKey, long>();
-        foreach (var e in unit)
-        {
-            if (!_heads.TryGetValue(e.Stream, out var head))
-            {
-                _heads[e.Stream] = head = ReadHead(e.Stream);
-            }
-
-            if (LookUp(e, head) is { } known)
-            {
-                rows.Add(known);
-                continue;
-            }
-
-            var state = runs.GetValueOrDefault((e.Stream, e.Run)) ?? ReadRun(e);
-            var position = positions.GetValueOrDefault(e.Stream, head.Head) + 1;
-            rows.Add(new AppendRow(
-                state.Judge(e), position, state.LastSequence + 1, false, head.Incarnation, state.Thread, state.Attempt));
-            runs[(e.Stream, e.Run)] = state with { LastSequence = state.LastSequence + 1, HasEnded = state.HasEnded || e.IsTerminal };
-            positions[e.Stream] = position;
-        }
-
-        return rows;
-    }
-
-    private AppendRow? LookUp(NewEvent e, StreamHead head) => Query(
+    private KnownEvent? ReadKnown(NewEvent e) => Query(
         SelectKnown,
-        row => (AppendRow?)new AppendRow(
-            row.GetFieldValue<byte[]>(2).AsSpan().SequenceEqual(e.Hash) ? Verdict.Accepted : Verdict.IdConflict,
-            row.GetInt64(0), row.GetInt64(1), true, head.Incarnation, null, null),
+        row => (KnownEvent?)new KnownEvent(row.GetInt64(0), row.GetInt64(1), row.GetFieldValue<byte[]>(2)),
         ("$stream", e.Stream.Value), ("$id", e.Id));
 
-    private RunState ReadRun(NewEvent e) => Query(
+    private RunState? ReadRun(RunKey key) => Query(
         SelectRun,
         row => new RunState(row.GetString(0), row.GetInt32(1) >= (int)RunStatus.Completed, row.GetInt32(2), row.GetInt64(3)),
-        ("$stream", e.Stream.Value), ("$run", e.Run)) ?? new RunState(e.Thread, false, null, 0);
-
-    private void Store(IReadOnlyList<NewEvent> unit, List<AppendRow> rows)
-    {
-        foreach (var (e, row) in unit.Zip(rows).Where(pair => !pair.Second.Duplicate))
-        {
-            Execute(
-                InsertEvent,
-                ("$stream", e.Stream.Value), ("$position", row.Position), ("$id", e.Id), ("$type", e.Type), ("$thread", e.Thread),
-                ("$run", e.Run), ("$sequence", row.Sequence), ("$occurred", e.OccurredAt.UtcDateTime),
-                ("$hash", e.Hash), ("$body", EventBody.Numbered(e, row.Sequence).ToArray()));
-            Execute(AdvanceHead, ("$head", row.Position), ("$stream", e.Stream.Value));
-            AdvanceRunTo(e, row.Sequence);
-            _heads[e.Stream] = _heads[e.Stream] with { Head = row.Position };
-            _ranges[e.Stream] = _ranges.TryGetValue(e.Stream, out var range)
-                ? range with { Last = row.Position }
-                : new OutboxRange(e.Stream, row.Position, row.Position);
-        }
-    }
-
-    private void AdvanceRunTo(NewEvent e, long sequence) => Execute(
-        AdvanceRun,
-        ("$stream", e.Stream.Value), ("$run", e.Run), ("$thread", e.Thread), ("$lease", e.LeaseSeconds), ("$sequence", sequence),
-        ("$now", now), ("$started", e.Type == EventTypes.AgentStarted ? now : null), ("$ended", e.IsTerminal ? now : null),
-        ("$ending", Ending(e.Type)));
-
-    private static int? Ending(string type) => type switch
-    {
-        EventTypes.AgentCompleted => (int)RunStatus.Completed,
-        EventTypes.AgentFailed => (int)RunStatus.Failed,
-        EventTypes.AgentCancelled => (int)RunStatus.Cancelled,
-        _ => null,
-    };
+        ("$stream", key.Stream.Value), ("$run", key.Run));
 
     private void Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
@@ -181,15 +155,5 @@ internal sealed class SqliteAppend(DbTransaction transaction, DateTime now)
         }
 
         return command;
-    }
-
-    private sealed record RunState(string Thread, bool HasEnded, int? Attempt, long LastSequence)
-    {
-        public Verdict Judge(NewEvent e) =>
-            HasEnded ? Verdict.RunEnded
-            : e.Attempt != (Attempt ?? 0) ? Verdict.Fenced
-            : e.Thread != Thread ? Verdict.ThreadMismatch
-            : e.Sequence != 0 && e.Sequence != LastSequence + 1 ? Verdict.SequenceMismatch
-            : Verdict.Accepted;
     }
 }

@@ -46,20 +46,29 @@ internal sealed class SqliteLog : LogStore
 
     public override bool Understands(DbTransaction transaction) => transaction is SqliteTransaction;
 
-    public override Task<StoredAppend> AppendAsync(
+    public override Task<AppendPlan> PlanAsync(
         DbTransaction transaction, IReadOnlyList<IReadOnlyList<NewEvent>> units, AppendMode mode, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var append = new SqliteAppend(transaction, _time.GetUtcNow().UtcDateTime);
-        return Task.FromResult(append.Run(units, mode.Owner));
+        return Task.FromResult(AppendJudge.Judge(units, new SqliteAppend(transaction, Now).LookUp(units)));
+    }
+
+    public override Task StoreAsync(
+        DbTransaction transaction, AppendPlan plan, AppendMode mode, bool commit, CancellationToken cancellationToken)
+    {
+        if (!plan.StoresNothing)
+        {
+            new SqliteAppend(transaction, Now).Store(plan, mode.Owner);
+        }
+
+        return commit ? CommitAsync(transaction, plan) : Task.CompletedTask;
     }
 
     public override Task<StreamHead?> LockAsync(
         DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var append = new SqliteAppend(transaction, _time.GetUtcNow().UtcDateTime);
-        return Task.FromResult<StreamHead?>(append.ReadHead(stream));
+        return Task.FromResult<StreamHead?>(new SqliteAppend(transaction, Now).ReadHead(stream));
     }
 
     public override async Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken)
@@ -94,5 +103,19 @@ internal sealed class SqliteLog : LogStore
         using var connection = new SqliteConnection(_connectionString);
         SqliteConnection.ClearPool(connection);
         return ValueTask.CompletedTask;
+    }
+
+    private DateTime Now => _time.GetUtcNow().UtcDateTime;
+
+    private static async Task CommitAsync(DbTransaction transaction, AppendPlan plan)
+    {
+        try
+        {
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            throw new CommitFailedException(plan.Stored, exception);
+        }
     }
 }

@@ -1,41 +1,9 @@
 namespace Pipeline.Persistence;
 
-/// <summary>What one transaction's append statements did.</summary>
+/// <summary>What one transaction's append did.</summary>
 /// <param name="Units">One outcome a unit, in the order given.</param>
 /// <param name="Batch">What the transaction owes to the bus; null when nothing new was stored.</param>
-internal sealed record StoredAppend(IReadOnlyList<UnitOutcome> Units, CommittedBatch? Batch)
-{
-    /// <summary>Puts together what either dialect reports, one row an event in the order of the units.</summary>
-    public static StoredAppend From(
-        IReadOnlyList<IReadOnlyList<NewEvent>> units, IReadOnlyList<AppendRow> rows, long generation, long? outboxId)
-    {
-        var outcomes = new List<UnitOutcome>(units.Count);
-        var stored = new List<(NewEvent Event, AppendRow Row)>();
-        var offset = 0;
-        foreach (var unit in units)
-        {
-            var own = rows.Skip(offset).Take(unit.Count).ToList();
-            offset += unit.Count;
-            var outcome = UnitOutcome.From(unit, own, generation);
-            outcomes.Add(outcome);
-            if (outcome.Result is not null)
-            {
-                stored.AddRange(unit.Zip(own).Where(pair => !pair.Second.Duplicate));
-            }
-        }
-
-        return new StoredAppend(outcomes, outboxId is { } id ? new CommittedBatch(id, generation, Ranges(stored), null) : null);
-    }
-
-    private static List<CommittedRange> Ranges(List<(NewEvent Event, AppendRow Row)> stored) =>
-    [
-        .. stored.GroupBy(pair => pair.Event.Stream).Select(stream => new CommittedRange(
-            stream.Key,
-            stream.First().Row.Incarnation,
-            stream.First().Row.Position,
-            [.. stream.Select(pair => new CommittedEvent(pair.Event.Type, EventBody.Numbered(pair.Event, pair.Row.Sequence)))])),
-    ];
-}
+internal sealed record StoredAppend(IReadOnlyList<UnitOutcome> Units, CommittedBatch? Batch);
 
 /// <summary>Exactly one of the three is set.</summary>
 /// <param name="Skipped">A head was missing or locked, and the append was not to wait.</param>
@@ -71,7 +39,7 @@ internal sealed record UnitOutcome(AppendResult? Result, AppendRejectedException
 internal readonly record struct AppendRow(
     Verdict Verdict, long Position, long Sequence, bool Duplicate, long Incarnation, string? RunThread, int? RunAttempt);
 
-/// <summary>Numbers shared with the append statement; 1 to 5 are <see cref="AppendRejection"/>.</summary>
+/// <summary>What became of one event; 1 to 5 are <see cref="AppendRejection"/>.</summary>
 internal enum Verdict
 {
     Accepted = 0,

@@ -3,31 +3,69 @@ using Pipeline.Contracts;
 namespace Pipeline.Persistence;
 
 /// <summary>
-/// One transaction in flight per stream and process: waiting here costs no connection. Taken before the transaction
-/// begins, several streams in one order for everybody. On SQLite all streams are one, as the database has one writer.
+/// One transaction in flight per stream and process, and, on a database with one writer, one in all: waiting here costs no
+/// connection. Taken before the transaction begins; several streams in one order for everybody, the database last.
 /// </summary>
-internal sealed class StreamGate(bool isSingle, TimeSpan timeout, TimeProvider time)
+internal sealed class StreamGate(bool hasOneWriter, TimeSpan timeout, TimeProvider time)
 {
-    private const string Everything = "";
-
-    /// <summary>Whether holding one stream is holding all.</summary>
-    public bool IsSingle { get; } = isSingle;
+    // No stream has this key.
+    private const string Database = "";
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Door> _doors = new(StringComparer.Ordinal);
 
-    /// <exception cref="TimeoutException">Another transaction of this process holds a stream for too long.</exception>
-    public async Task<Pass> AcquireAsync(IEnumerable<StreamKey> streams, CancellationToken cancellationToken)
+    /// <summary>For a transaction of one's own.</summary>
+    /// <exception cref="TimeoutException">Others of this process were in the way for too long.</exception>
+    public Task<Pass> AcquireAsync(IEnumerable<StreamKey> streams, CancellationToken cancellationToken) =>
+        AcquireAsync([.. Names(streams), .. OneWriter()], cancellationToken);
+
+    /// <summary>The streams alone, for who shares transactions and takes the database's turn for each of those.</summary>
+    /// <inheritdoc cref="AcquireAsync(IEnumerable{StreamKey}, CancellationToken)"/>
+    public Task<Pass> AcquireStreamsAsync(IEnumerable<StreamKey> streams, CancellationToken cancellationToken) =>
+        AcquireAsync([.. Names(streams)], cancellationToken);
+
+    /// <summary>The database's turn; at once where it has many writers.</summary>
+    /// <inheritdoc cref="AcquireAsync(IEnumerable{StreamKey}, CancellationToken)"/>
+    public Task<Pass> AcquireDatabaseAsync(CancellationToken cancellationToken) =>
+        AcquireAsync([.. OneWriter()], cancellationToken);
+
+    /// <summary>As <see cref="AcquireAsync(IEnumerable{StreamKey}, CancellationToken)"/> without waiting. Null: something is taken.</summary>
+    public Pass? TryAcquire(IEnumerable<StreamKey> streams)
     {
         var pass = new Pass(this);
+        foreach (var name in Names(streams).Concat(OneWriter()))
+        {
+            var door = Reserve(name);
+            if (!door.Free.Wait(0, CancellationToken.None))
+            {
+                Leave(name, door);
+                pass.Dispose();
+                return null;
+            }
+
+            pass.Add(name, door);
+        }
+
+        return pass;
+    }
+
+    private static IEnumerable<string> Names(IEnumerable<StreamKey> streams) =>
+        streams.Select(stream => stream.Value).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+
+    private string[] OneWriter() => hasOneWriter ? [Database] : [];
+
+    private async Task<Pass> AcquireAsync(string[] names, CancellationToken cancellationToken)
+    {
+        var pass = new Pass(this);
+        var began = time.GetTimestamp();
         try
         {
-            foreach (var name in Names(streams))
+            foreach (var name in names)
             {
                 var door = Reserve(name);
                 try
                 {
-                    await WaitAsync(door, name, cancellationToken);
+                    await WaitAsync(door, name, timeout - time.GetElapsedTime(began), cancellationToken);
                 }
                 catch
                 {
@@ -47,37 +85,14 @@ internal sealed class StreamGate(bool isSingle, TimeSpan timeout, TimeProvider t
         }
     }
 
-    /// <summary>Null: some stream is taken.</summary>
-    public Pass? TryAcquire(IEnumerable<StreamKey> streams)
+    private async Task WaitAsync(Door door, string name, TimeSpan left, CancellationToken cancellationToken)
     {
-        var pass = new Pass(this);
-        foreach (var name in Names(streams))
-        {
-            var door = Reserve(name);
-            if (!door.Free.Wait(0, CancellationToken.None))
-            {
-                Leave(name, door);
-                pass.Dispose();
-                return null;
-            }
-
-            pass.Add(name, door);
-        }
-
-        return pass;
-    }
-
-    private IEnumerable<string> Names(IEnumerable<StreamKey> streams) =>
-        IsSingle ? [Everything] : streams.Select(stream => stream.Value).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
-
-    private async Task WaitAsync(Door door, string name, CancellationToken cancellationToken)
-    {
-        if (await door.Free.WaitAsync(TimeSpan.Zero, cancellationToken))
+        if (door.Free.Wait(TimeSpan.Zero, cancellationToken))
         {
             return;
         }
 
-        using var bound = new CancellationTokenSource(timeout, time);
+        using var bound = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
         try
         {
@@ -85,7 +100,7 @@ internal sealed class StreamGate(bool isSingle, TimeSpan timeout, TimeProvider t
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            var what = name == Everything ? "The database" : $"Stream '{name}'";
+            var what = name == Database ? "The database" : $"Stream '{name}'";
             throw new TimeoutException(
                 $"{what} was held by another transaction of this process for longer than Persistence:LockTimeout ({timeout:c}); try again");
         }
@@ -117,7 +132,7 @@ internal sealed class StreamGate(bool isSingle, TimeSpan timeout, TimeProvider t
         }
     }
 
-    /// <summary>The streams are ours until it is disposed.</summary>
+    /// <summary>What was acquired is ours until it is disposed.</summary>
     public sealed class Pass : IDisposable
     {
         private readonly StreamGate _gate;

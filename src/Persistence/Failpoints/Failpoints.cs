@@ -10,7 +10,7 @@ namespace Pipeline.Persistence;
 /// </summary>
 public sealed partial class Failpoints
 {
-    /// <summary>The statements of an append ran, its transaction is still open.</summary>
+    /// <summary>An append has its locks and its places, its transaction is still open.</summary>
     public const string InTransaction = "in-transaction";
 
     /// <summary>The transaction is committed, nothing was handed over.</summary>

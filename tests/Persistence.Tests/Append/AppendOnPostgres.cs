@@ -114,19 +114,19 @@ public sealed class AppendOnPostgres() : AppendCompliance("postgres")
         Assert.Equal("0", await ScalarAsync(connection, "show statement_timeout"));
     }
 
-    [Fact]
-    public async Task Lookups_go_by_index_in_a_plan_made_while_the_tables_were_empty()
+    [Theory]
+    [InlineData("text[]", "'{}'", PostgresAppendSql.Lock)]
+    [InlineData("text[]", "'{}'", PostgresAppendSql.LockFree)]
+    [InlineData("text[], uuid[]", "'{}','{}'", PostgresAppendSql.FindEvents)]
+    [InlineData("text[], text[]", "'{}','{}'", PostgresAppendSql.FindRuns)]
+    public async Task Lookups_go_by_index_in_a_plan_made_while_the_tables_were_empty(string types, string values, string sql)
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync(Stop);
         await ScalarAsync(connection, "set plan_cache_mode = force_generic_plan");
-        await ScalarAsync(connection, "set pipeline.locked = '{}'");
-        await ScalarAsync(
-            connection,
-            $"prepare append (int[], text[], uuid[], text[], text[], text[], bigint[], int[], timestamptz[], int[], bytea[], json[], uuid, timestamptz) as {PostgresAppendSql.Append}");
+        await ScalarAsync(connection, $"prepare lookup ({types}) as {sql}");
 
-        await using var command = new NpgsqlCommand(
-            "explain execute append ('{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}',null,now())", connection);
+        await using var command = new NpgsqlCommand($"explain execute lookup ({values})", connection);
         var plan = new List<string>();
         await using var reader = await command.ExecuteReaderAsync(Stop);
         while (await reader.ReadAsync(Stop))

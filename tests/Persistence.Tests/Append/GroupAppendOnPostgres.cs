@@ -4,7 +4,7 @@ using Pipeline.Testing;
 namespace Pipeline.Persistence.Tests;
 
 /// <summary>What takes a server: heads locked by others, failures of a whole group, lost commits.</summary>
-public sealed class RunAppenderOnPostgres() : RunAppenderCompliance("postgres")
+public sealed class GroupAppendOnPostgres() : GroupAppendCompliance("postgres")
 {
     [Fact]
     public async Task A_head_that_someone_holds_delays_nobody_else()
