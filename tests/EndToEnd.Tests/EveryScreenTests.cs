@@ -47,9 +47,16 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
         await Task.WhenAll(readers);
 
         var events = committed.Values.Sum(bodies => bodies.Count);
-        output.WriteLine($"{events} events committed, {histories.Sum(h => h.Events.Count)} received, "
-            + $"{histories.Sum(h => h.Resumes)} resumes");
+        var (dropping, staying) = (histories.Where(h => h.Client.EndsWith("dropping", StringComparison.Ordinal)).ToList(),
+            histories.Where(h => !h.Client.EndsWith("dropping", StringComparison.Ordinal)).ToList());
+        var delays = Delays(staying, committed);
+        output.WriteLine($"{events} events committed, {histories.Sum(h => h.Events.Count)} received, {dropping.Sum(h => h.Ends)} drops; "
+            + $"commit to screen p50 {delays[delays.Count / 2]}, p99 {delays[delays.Count * 99 / 100]}, longest {delays[^1]}");
         Assert.True(events > 3_000, $"only {events} events: this proves little");
+        Assert.All(dropping, h => Assert.True(h.Ends >= 3, $"{h.Client} dropped only {h.Ends} times"));
+        Assert.All(staying, h => Assert.Equal(0, h.Ends));
+        Assert.True(delays[delays.Count * 99 / 100] < TimeSpan.FromSeconds(2), $"1 in 100 events took {delays[delays.Count * 99 / 100]} or longer");
+        Assert.Empty(cluster.Errors());
         Assert.Empty(histories.SelectMany(h => h.Check(committed[h.User])));
         Assert.Equal(0L, await cluster.ScalarAsync<long>(
             "select count(*) from pipeline.agent_run r where 1 <> (select count(*) from pipeline.event_log e"
@@ -75,6 +82,12 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
                 Event(n, sequence + 1));
         }
     }
+
+    /// <summary>From the log's insert to the client, sorted.</summary>
+    private static List<TimeSpan> Delays(List<History> histories, Dictionary<string, IReadOnlyList<CommittedBody>> committed) =>
+    [
+        .. histories.SelectMany(h => h.Events.Select(e => e.At - committed[h.User][(int)e.Position - 1].StoredAt)).Order(),
+    ];
 
     private static object Event(int n, int sequence) => new
     {

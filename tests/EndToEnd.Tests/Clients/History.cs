@@ -15,10 +15,13 @@ public sealed class History(string user, string client)
 
     public string User => user;
 
+    public string Client => client;
+
     /// <summary>The last event's cursor; "0" before the first.</summary>
     public string Cursor { get; private set; } = "0";
 
-    public int Resumes { get; private set; }
+    /// <summary>Connections that ended: by the client's own will, or because the node or the network did.</summary>
+    public int Ends { get; private set; }
 
     public IReadOnlyList<Received> Events
     {
@@ -27,17 +30,6 @@ public sealed class History(string user, string client)
             lock (_lock)
             {
                 return [.. _events];
-            }
-        }
-    }
-
-    public IReadOnlyList<string> Violations
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _violations];
             }
         }
     }
@@ -53,7 +45,7 @@ public sealed class History(string user, string client)
         }
     }
 
-    public void Resumed() => Resumes++;
+    public void Ended() => Ends++;
 
     /// <summary>Takes in one event as it came: its cursor first, then the stored body.</summary>
     public void Receive(string json)
@@ -75,7 +67,7 @@ public sealed class History(string user, string client)
                 _violations.Add($"{client}: {cursor} came after position {last}");
             }
 
-            _events.Add(new Received(cursor, "{" + json[(end + 2)..]));
+            _events.Add(new Received(cursor, "{" + json[(end + 2)..], TimeProvider.System.GetUtcNow()));
             Cursor = cursor.ToString();
         }
     }
@@ -128,7 +120,8 @@ public sealed class History(string user, string client)
 }
 
 /// <param name="Body">The event's JSON without its cursor.</param>
-public sealed record Received(Cursor Cursor, string Body)
+/// <param name="At">When the client had it, by the clock of the machine that the database is on too.</param>
+public sealed record Received(Cursor Cursor, string Body, DateTimeOffset At)
 {
     public long Position => Cursor.Position;
 }

@@ -126,7 +126,10 @@ public static class Readers
         return request;
     }
 
-    /// <summary>Reads again and again; a broken connection is what these clients are made for.</summary>
+    /// <summary>
+    /// Reads again and again; a broken connection is what these clients are made for. An answer that is none to a correct
+    /// request is a violation.
+    /// </summary>
     private static async Task UntilStoppedAsync(Func<Task> read, History history, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -135,12 +138,21 @@ public static class Readers
             {
                 await read();
             }
+            catch (HttpRequestException refused) when (refused.StatusCode is { } status)
+            {
+                history.Violate($"answered with {(int)status}");
+            }
             catch (Exception exception) when (exception is HttpRequestException or WebSocketException or IOException
-                or OperationCanceledException or HttpIOException)
+                or OperationCanceledException)
             {
             }
 
-            history.Resumed();
+            if (stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            history.Ended();
             await Task.Delay(50, CancellationToken.None);
         }
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 
 namespace Pipeline.Testing;
 
@@ -95,6 +96,14 @@ public sealed class HostProcess : IAsyncDisposable
             throw new InvalidOperationException(
                 $"{project} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await error}");
         }
+    }
+
+    /// <summary>What <c>/status</c> says of a dependency: <c>ok</c> or <c>degraded</c>.</summary>
+    public async Task<string?> DependencyAsync(string name)
+    {
+        using var status = JsonDocument.Parse(await Http.GetStringAsync(new Uri(Url, "/status")));
+        return status.RootElement.GetProperty("dependencies").EnumerateArray()
+            .Single(dependency => dependency.GetProperty("name").GetString() == name).GetProperty("status").GetString();
     }
 
     /// <summary>SIGKILL: no goodbye.</summary>

@@ -78,15 +78,24 @@ public sealed class PipelineCluster : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("token").GetString()!;
     }
 
+    /// <summary>What the hosts logged as an error; the first lines of each.</summary>
+    public IReadOnlyList<string> Errors() =>
+    [
+        .. Nodes.Concat(Workers).SelectMany(host => host.Output.Split('\n').Index()
+            .Where(line => line.Item.Contains("fail: ", StringComparison.Ordinal) || line.Item.Contains("crit: ", StringComparison.Ordinal))
+            .Select(line => $"{host.Name}: {string.Join(' ', host.Output.Split('\n').Skip(line.Index).Take(3))}")),
+    ];
+
     /// <summary>Asks for a run and returns its id.</summary>
-    public async Task<string> StartRunAsync(string token, string thread, string input, string? agent = null)
+    /// <param name="key">Makes the request one that may be repeated.</param>
+    public async Task<string> StartRunAsync(string token, string thread, string input, string? agent = null, string? key = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Node.Url, $"/v1/threads/{thread}/runs"))
         {
             Content = JsonContent.Create(new { input, agent }),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        request.Headers.Add("Idempotency-Key", Guid.CreateVersion7().ToString());
+        request.Headers.Add("Idempotency-Key", key ?? Guid.CreateVersion7().ToString());
         using var response = await Http.SendAsync(request);
         var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
         return response.IsSuccessStatusCode
@@ -124,7 +133,7 @@ public sealed class PipelineCluster : IAsyncDisposable
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
-            "select position, body::text from pipeline.event_log where stream = $1 order by position", connection)
+            "select position, body::text, stored_at from pipeline.event_log where stream = $1 order by position", connection)
         {
             Parameters = { new() { Value = StreamKey.Of("default", user).Value } },
         };
@@ -132,7 +141,7 @@ public sealed class PipelineCluster : IAsyncDisposable
         var bodies = new List<CommittedBody>();
         while (await reader.ReadAsync())
         {
-            bodies.Add(new CommittedBody(reader.GetInt64(0), reader.GetString(1)));
+            bodies.Add(new CommittedBody(reader.GetInt64(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
         }
 
         return bodies;
@@ -174,4 +183,5 @@ public sealed class PipelineCluster : IAsyncDisposable
 }
 
 /// <param name="Body">The event's JSON without its cursor.</param>
-public sealed record CommittedBody(long Position, string Body);
+/// <param name="StoredAt">By the database's clock, shortly before the commit.</param>
+public sealed record CommittedBody(long Position, string Body, DateTimeOffset StoredAt);
