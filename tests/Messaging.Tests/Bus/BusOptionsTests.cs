@@ -27,7 +27,6 @@ public sealed class BusOptionsTests
             PublishTimeout = TimeSpan.FromMinutes(5),
             PublishWindow = 65,
             PageBytes = 1,
-            Beacon = TimeSpan.Zero,
             Sweep = TimeSpan.FromMinutes(1),
             NodeQueueBytes = 10,
         });
@@ -35,7 +34,7 @@ public sealed class BusOptionsTests
         string[] settings =
         [
             "Bus:Host", "Bus:Port", "Bus:VirtualHost", "Bus:Username", "Bus:Password", "Bus:TypedEvents",
-            "Bus:PublishTimeout", "Bus:PublishWindow", "Bus:PageBytes", "Bus:Beacon", "Bus:Sweep", "Bus:NodeQueueBytes",
+            "Bus:PublishTimeout", "Bus:PublishWindow", "Bus:PageBytes", "Bus:Sweep", "Bus:NodeQueueBytes",
         ];
         Assert.Equal(settings, result.Failures!.Select(failure => failure.Split(' ')[0]));
         Assert.Contains("Bus:PublishWindow is 65; use 1 to 64.", result.Failures!);

@@ -119,7 +119,7 @@ public sealed class PagesOnTheBusTests
 
         var names = expected.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         await Eventually.HoldsAsync("page and typed events", () => host.Pages.Of(Alice).Count == 3 && received.Count >= names.Length);
-        await Eventually.HoldsAsync("nothing is held any more", () => !host.Get<OutboxHandover>().Holds(1_000_001));
+        await Eventually.HoldsAsync("nothing is held any more", () => !host.Get<OutboxHandover>().Holds(7, 1_000_001));
         Assert.Equal(names.Order(), received.Select(e => e.GetType().Name).Order());
         Assert.All(received.OfType<AgentCompleted>(), e => Assert.Equal(("alice", 3L, "42"), (e.User, e.Position, e.Result)));
         await stock.StopAsync(TestContext.Current.CancellationToken);

@@ -21,7 +21,7 @@ public sealed class RunCommandTests
         worker.HandOver(new CommittedCommand("CancelRun", Message));
 
         await Eventually.HoldsAsync("both are here", () => worker.Commands.Started.Count + worker.Commands.Cancelled.Count == 2);
-        await Eventually.HoldsAsync("both are confirmed", () => !worker.Get<OutboxHandover>().Holds(1_000_001) && !worker.Get<OutboxHandover>().Holds(1_000_002));
+        await Eventually.HoldsAsync("both are confirmed", () => !worker.Get<OutboxHandover>().Holds(7, 1_000_001) && !worker.Get<OutboxHandover>().Holds(7, 1_000_002));
         Assert.Equal(["r-1"], worker.Commands.Started);
         Assert.Equal(["r-1"], worker.Commands.Cancelled);
     }
