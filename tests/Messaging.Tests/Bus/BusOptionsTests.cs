@@ -49,9 +49,9 @@ public sealed class BusOptionsTests
         Assert.Contains("Bus:Transport is 'kafka'", Validate(new BusOptions { Transport = "kafka" }).FailureMessage, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData(null, LogLevel.Error)]
+    [InlineData(null, LogLevel.Critical)]
     [InlineData(LogLevel.Debug, LogLevel.Debug)]
-    public void MassTransit_logs_errors_only_unless_told_otherwise(LogLevel? told, LogLevel expected)
+    public void What_MassTransit_says_of_its_own_attempts_is_left_out_unless_told_otherwise(LogLevel? told, LogLevel expected)
     {
         var services = new ServiceCollection();
         services.AddLogging(logging => _ = told is null ? logging : logging.AddFilter("MassTransit", told.Value));
