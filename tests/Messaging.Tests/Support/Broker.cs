@@ -95,7 +95,7 @@ internal sealed partial class Broker(RabbitServer server, string virtualHost)
     public string Publish(string queue, string json) =>
         $$"""
         X = rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<>>),
-        {ok, _} = rabbit_basic:publish(X, <<"{{queue}}">>, [{content_type, <<"application/vnd.masstransit+json">>}], <<"{{json.Replace("\"", "\\\"", StringComparison.Ordinal)}}">>), ok.
+        rabbit_basic:publish(X, <<"{{queue}}">>, [{content_type, <<"application/vnd.masstransit+json">>}], <<"{{json.Replace("\"", "\\\"", StringComparison.Ordinal)}}">>), ok.
         """;
 
     /// <summary>Closes a connection from the broker's side, as when its process died.</summary>
