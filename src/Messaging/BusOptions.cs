@@ -35,9 +35,6 @@ public sealed class BusOptions
     /// <summary>Most bytes of event bodies in one page, 16 KB to 1 MB; a larger event travels as its position. Default 262,144.</summary>
     public int PageBytes { get; set; } = 256 * 1024;
 
-    /// <summary>Time between beacons of a relay, 0.1 to 10 s. Default 1 s.</summary>
-    public TimeSpan Beacon { get; set; } = TimeSpan.FromSeconds(1);
-
     /// <summary>Time between looks into the outbox for rows nobody holds, 50 ms to 10 s. Default 250 ms.</summary>
     public TimeSpan Sweep { get; set; } = TimeSpan.FromMilliseconds(250);
 

@@ -77,7 +77,6 @@ internal sealed class BusOptionsValidator : IValidateOptions<BusOptions>
             Outside("PublishTimeout", options.PublishTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60)),
             Outside("PublishWindow", options.PublishWindow, 1, 64),
             Outside("PageBytes", options.PageBytes, 16 * 1024, 1024 * 1024),
-            Outside("Beacon", options.Beacon, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(10)),
             Outside("Sweep", options.Sweep, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(10)),
             Outside("NodeQueueBytes", options.NodeQueueBytes, 1024 * 1024, 1024L * 1024 * 1024 * 1024),
         ];

@@ -4,14 +4,14 @@ namespace Pipeline.Contracts;
 
 /// <summary>
 /// What one relay handed to the bus at once: newly committed events of many streams (PROTOCOL.md, "Pages"). A page may be
-/// lost, doubled, late or reordered; positions tell. With no streams it is a beacon that repeats <see cref="Number"/>.
+/// lost, doubled, late or reordered; positions tell. With no streams it is a beacon.
 /// </summary>
 public sealed record AgentEventPage
 {
     /// <summary>The relay that numbers these pages: one process's life.</summary>
     public required Guid Relay { get; init; }
 
-    /// <summary>The relay's number of this page, from 1, without gaps; a beacon repeats the last one.</summary>
+    /// <summary>The relay's number of this page, from 1, rising by one; a beacon repeats the last one or, while events are late, skips one.</summary>
     public required long Number { get; init; }
 
     /// <summary>True in the relay's last page: it stops by its own will and its silence means nothing.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Microsoft.Extensions.Options;
 using Pipeline.Contracts;
 using Pipeline.Messaging;
@@ -11,6 +12,7 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 public sealed partial class FeedHub : IPageSubscriber, IDisposable
 {
+    private const int MostKeyChars = 288;
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, Feed> _feeds = new(StringComparer.Ordinal);
@@ -43,12 +45,20 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
     internal long Tick() => Interlocked.Increment(ref _tick);
 
     /// <inheritdoc/>
+    public bool Wants(ReadOnlySpan<byte> stream)
+    {
+        Span<char> key = stackalloc char[MostKeyChars];
+        return stream.Length > key.Length
+            || _feeds.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(key[..Encoding.UTF8.GetChars(stream, key)]);
+    }
+
+    /// <inheritdoc/>
     public void OnPage(BusPage page)
     {
         ArgumentNullException.ThrowIfNull(page);
         try
         {
-            if (_relays.Observe(page.Relay, page.Number, page.Streams.Count == 0, page.Goodbye))
+            if (_relays.Observe(page.Relay, page.Number, page.IsBeacon, page.Goodbye))
             {
                 LogMissed(page.Relay, page.Number);
                 WantAllHeads();

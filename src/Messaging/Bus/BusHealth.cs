@@ -8,6 +8,7 @@ public sealed class BusHealth(TimeProvider time)
     private bool _canPublish = true;
     private bool _canConsume = true;
     private long _lastConfirm;
+    private long _confirmedAt;
 
     /// <summary>The consuming connection is up and the queue is bound; true where the host consumes nothing.</summary>
     public bool CanConsume => Volatile.Read(ref _canConsume);
@@ -22,9 +23,14 @@ public sealed class BusHealth(TimeProvider time)
     /// <summary>Raised when one of the above booleans changed.</summary>
     public event Action? Changed;
 
+    /// <summary>Whether the broker confirmed a publish no longer ago than that.</summary>
+    internal bool HasConfirmedWithin(TimeSpan age) =>
+        CanPublish && Interlocked.Read(ref _lastConfirm) != 0 && time.GetElapsedTime(Interlocked.Read(ref _confirmedAt)) < age;
+
     /// <summary>Returns whether this ended a time without confirms.</summary>
     internal bool Confirmed()
     {
+        Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
         Interlocked.Exchange(ref _lastConfirm, time.GetUtcNow().UtcTicks);
         return Set(ref _canPublish, true);
     }

@@ -39,7 +39,7 @@ internal sealed partial class ConsumeWatch(
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var endpoint in _endpoints.Where(endpoint => endpoint.IsStuck && IsBrokerThere()))
+            foreach (var endpoint in _endpoints.Where(endpoint => endpoint.IsStuck && health.HasConfirmedWithin(Patience)))
             {
                 LogSilent(endpoint.Queue, Patience.TotalSeconds);
                 await endpoint.DisconnectAsync(stoppingToken);
@@ -59,9 +59,6 @@ internal sealed partial class ConsumeWatch(
             LogConnectFailed(exception, endpoint.Queue);
         }
     }
-
-    private bool IsBrokerThere() =>
-        health.CanPublish && health.LastConfirm is { } confirm && time.GetUtcNow() - confirm < Patience;
 
     [LoggerMessage(2010, LogLevel.Warning, "Nothing arrives through {Queue} for {Seconds} s although the broker confirms; the queue is declared anew")]
     private partial void LogSilent(string queue, double seconds);

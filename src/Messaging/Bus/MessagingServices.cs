@@ -37,6 +37,7 @@ public static class MessagingServices
         services.AddSingleton<ConfirmedPublisher>();
         services.AddSingleton<PageStream>();
         services.AddSingleton<TypedEvents>();
+        services.AddSingleton<MessageLanes>();
         services.AddSingleton<OutboxCleaner>();
 
         // Stopped in reverse: the relay drains while the connections still stand.
@@ -48,13 +49,15 @@ public static class MessagingServices
         return services;
     }
 
-    // While the broker is away MassTransit warns with a stack trace at every attempt; this assembly says it once.
+    // While the broker is away, or refuses, MassTransit warns and reports an error, with a stack trace, at every attempt; this
+    // assembly says it once. Any rule of the configuration for MassTransit takes the place of these.
     private static void QuietMassTransit(LoggerFilterOptions logging)
     {
         const string Category = "MassTransit";
         if (!logging.Rules.Any(rule => rule.CategoryName?.StartsWith(Category, StringComparison.Ordinal) == true))
         {
-            logging.Rules.Add(new LoggerFilterRule(providerName: null, Category, LogLevel.Error, filter: null));
+            logging.Rules.Add(new LoggerFilterRule(providerName: null, Category, LogLevel.Critical, filter: null));
+            logging.Rules.Add(new LoggerFilterRule(providerName: null, $"{Category}.ReceiveTransport", LogLevel.Error, filter: null));
         }
     }
 }

@@ -30,10 +30,8 @@ internal sealed partial class PageEndpoint(
 
     // Every process beacons, this one too: a bound queue is never silent for long.
     public override bool IsStuck =>
-        base.IsStuck || (IsReady && InState > Silence && _time.GetElapsedTime(Volatile.Read(ref _lastPage)) > Silence);
-
-    private TimeSpan Silence =>
-        options.Value.Beacon * 3 > ConsumeWatch.Patience ? options.Value.Beacon * 3 : ConsumeWatch.Patience;
+        base.IsStuck
+        || (IsReady && InState > ConsumeWatch.Patience && _time.GetElapsedTime(Volatile.Read(ref _lastPage)) > ConsumeWatch.Patience);
 
     protected override string NameQueue(int connect) => QueueNames.OfProcess("delivery", identity, connect);
 
@@ -108,7 +106,7 @@ internal sealed partial class PageEndpoint(
         try
         {
             // The transport takes its buffer back when this returns: the page needs bytes of its own.
-            page = BusPage.Read(context.Body.GetBytes());
+            page = BusPage.Read(context.Body.GetBytes(), subscriber.Wants);
             return true;
         }
         catch (Exception exception)

@@ -15,6 +15,9 @@ internal sealed class PagePlanner(int pageBytes)
     /// <summary>Bytes of the bodies that wait.</summary>
     public long WaitingBytes { get; private set; }
 
+    /// <summary>Since when the oldest event that waits is in the relay; null when none does.</summary>
+    public long? WaitingSince => _ranges.TryPeek(out var next) ? next.Batch.Since : null;
+
     public bool IsEmpty => _ranges.Count == 0;
 
     /// <summary>Takes a batch in and holds it until its last event went into a page.</summary>

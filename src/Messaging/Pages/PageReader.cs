@@ -2,10 +2,13 @@ using System.Text.Json;
 
 namespace Pipeline.Messaging;
 
-/// <summary>Reads what <see cref="PageWriter"/> wrote: parses up to the bodies and slices those by their lengths.</summary>
+/// <summary>
+/// Reads what <see cref="PageWriter"/> wrote: parses up to the bodies and slices those by their lengths. Of streams that
+/// are not wanted only the size is kept.
+/// </summary>
 internal static class PageReader
 {
-    public static BusPage Read(ReadOnlyMemory<byte> body)
+    public static BusPage Read(ReadOnlyMemory<byte> body, WantsStream? wants)
     {
         try
         {
@@ -16,7 +19,7 @@ internal static class PageReader
                 if (reader.ValueTextEquals("message"u8))
                 {
                     Expect(ref reader, JsonTokenType.StartObject, "message");
-                    return ReadMessage(ref reader, body);
+                    return ReadMessage(ref reader, body, wants);
                 }
 
                 SkipValue(ref reader);
@@ -30,12 +33,12 @@ internal static class PageReader
         throw new JsonException("the envelope has no message");
     }
 
-    private static BusPage ReadMessage(ref Utf8JsonReader reader, ReadOnlyMemory<byte> body)
+    private static BusPage ReadMessage(ref Utf8JsonReader reader, ReadOnlyMemory<byte> body, WantsStream? wants)
     {
         Guid? relay = null;
         long? number = null, generation = null;
         var goodbye = false;
-        List<Entry>? index = null;
+        Index? index = null;
         while (NextProperty(ref reader))
         {
             if (reader.ValueTextEquals("relay"u8))
@@ -58,18 +61,20 @@ internal static class PageReader
             }
             else if (reader.ValueTextEquals("streams"u8))
             {
-                index = ReadIndex(ref reader);
+                index = ReadIndex(ref reader, wants);
             }
             else if (reader.ValueTextEquals("events"u8))
             {
                 Expect(ref reader, JsonTokenType.StartArray, "events");
+                var slices = Slice(index ?? throw Missing("streams"), body, (int)reader.BytesConsumed);
                 return new BusPage
                 {
                     Relay = relay ?? throw Missing("relay"),
                     Number = number ?? throw Missing("number"),
                     Generation = generation ?? throw Missing("generation"),
                     Goodbye = goodbye,
-                    Streams = Slice(index ?? throw Missing("streams"), body, (int)reader.BytesConsumed),
+                    Streams = slices,
+                    Unwanted = index.Entries.Count - slices.Count,
                 };
             }
             else
@@ -81,29 +86,32 @@ internal static class PageReader
         throw Missing("events");
     }
 
-    private static List<Entry> ReadIndex(ref Utf8JsonReader reader)
+    private static Index ReadIndex(ref Utf8JsonReader reader, WantsStream? wants)
     {
         Expect(ref reader, JsonTokenType.StartArray, "streams");
-        var index = new List<Entry>();
+        var index = new Index([], []);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            index.Add(ReadEntry(ref reader));
+            index.Entries.Add(ReadEntry(ref reader, index.Lengths, wants));
         }
 
         return index;
     }
 
-    private static Entry ReadEntry(ref Utf8JsonReader reader)
+    private static Entry ReadEntry(ref Utf8JsonReader reader, List<int> lengths, WantsStream? wants)
     {
         string? stream = null;
+        var isUnwanted = false;
         long? incarnation = null, first = null;
-        List<int>? lengths = null;
+        var from = lengths.Count;
+        int? count = null;
         while (NextProperty(ref reader))
         {
             if (reader.ValueTextEquals("stream"u8))
             {
                 reader.Read();
-                stream = reader.GetString();
+                isUnwanted = IsUnwanted(ref reader, wants);
+                stream = isUnwanted ? "" : reader.GetString();
             }
             else if (reader.ValueTextEquals("incarnation"u8))
             {
@@ -115,7 +123,7 @@ internal static class PageReader
             }
             else if (reader.ValueTextEquals("lengths"u8))
             {
-                lengths = ReadLengths(ref reader);
+                count = ReadLengths(ref reader, lengths);
             }
             else
             {
@@ -125,46 +133,58 @@ internal static class PageReader
 
         return new Entry(
             stream ?? throw Missing("streams.stream"),
+            isUnwanted,
             incarnation ?? throw Missing("streams.incarnation"),
             first ?? throw Missing("streams.first"),
-            lengths ?? throw Missing("streams.lengths"));
+            from,
+            count ?? throw Missing("streams.lengths"));
     }
 
-    private static List<int> ReadLengths(ref Utf8JsonReader reader)
+    // An escaped key is read whole: it is rare, and who wants it is asked again by the key itself.
+    private static bool IsUnwanted(ref Utf8JsonReader reader, WantsStream? wants) =>
+        wants is not null && reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped && !wants(reader.ValueSpan);
+
+    private static int ReadLengths(ref Utf8JsonReader reader, List<int> lengths)
     {
         Expect(ref reader, JsonTokenType.StartArray, "lengths");
-        var lengths = new List<int>();
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        var count = 0;
+        for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; count++)
         {
             lengths.Add(reader.GetInt32());
         }
 
-        return lengths;
+        return count;
     }
 
-    private static BusPageStream[] Slice(List<Entry> index, ReadOnlyMemory<byte> body, int offset)
+    private static List<BusPageStream> Slice(Index index, ReadOnlyMemory<byte> body, int offset)
     {
-        var streams = new BusPageStream[index.Count];
-        var first = true;
-        for (var i = 0; i < streams.Length; i++)
+        var streams = new List<BusPageStream>();
+        var isFirst = true;
+        foreach (var entry in index.Entries)
         {
-            var entry = index[i];
-            var bodies = entry.Lengths.Count == 0 ? [] : new ReadOnlyMemory<byte>[entry.Lengths.Count];
-            for (var j = 0; j < bodies.Length; j++)
+            var bodies = entry.IsUnwanted || entry.Count == 0 ? [] : new ReadOnlyMemory<byte>[entry.Count];
+            for (var i = 0; i < entry.Count; i++)
             {
-                offset = first ? offset : Pass(body.Span, offset, (byte)',');
-                first = false;
-                var length = entry.Lengths[j];
+                offset = isFirst ? offset : Pass(body.Span, offset, (byte)',');
+                isFirst = false;
+                var length = index.Lengths[entry.From + i];
                 if (length < 1 || length > body.Length - offset)
                 {
-                    throw new JsonException($"length {length} of an event of {entry.Stream} lies outside the page");
+                    throw new JsonException($"length {length} of the event at {entry.First + i} lies outside the page");
                 }
 
-                bodies[j] = body.Slice(offset, length);
+                if (!entry.IsUnwanted)
+                {
+                    bodies[i] = body.Slice(offset, length);
+                }
+
                 offset += length;
             }
 
-            streams[i] = new BusPageStream(entry.Stream, entry.Incarnation, entry.First, bodies);
+            if (!entry.IsUnwanted)
+            {
+                streams.Add(new BusPageStream(entry.Stream, entry.Incarnation, entry.First, bodies));
+            }
         }
 
         _ = Pass(body.Span, offset, (byte)']');
@@ -201,5 +221,8 @@ internal static class PageReader
 
     private static JsonException Missing(string field) => new($"{field} is missing before the events");
 
-    private readonly record struct Entry(string Stream, long Incarnation, long First, List<int> Lengths);
+    /// <param name="Lengths">Of all entries, one behind the other.</param>
+    private sealed record Index(List<Entry> Entries, List<int> Lengths);
+
+    private readonly record struct Entry(string Stream, bool IsUnwanted, long Incarnation, long First, int From, int Count);
 }

@@ -13,18 +13,45 @@ internal static class PageWriter
     public const string ContentType = "application/vnd.masstransit+json";
 
     private const string MessageType = "urn:message:Pipeline.Contracts:AgentEventPage";
-    private const int EnvelopeBytes = 512;
-    private const int StreamBytes = 256;
+    private const int StreamBytes = 128;
     private const int EventBytes = 8;
 
-    // The bodies were validated when they were encoded; checking them again would cost more than all the rest.
-    private static readonly JsonWriterOptions Unchecked = new() { SkipValidation = true };
+    // What follows "events":[ and the bodies: ends the page and the envelope around it.
+    private static ReadOnlySpan<byte> Tail => "]}}"u8;
 
     /// <param name="streams">Empty for a beacon.</param>
     public static byte[] Write(PageHeader header, IReadOnlyList<PageDraftStream> streams)
     {
-        var buffer = new ArrayBufferWriter<byte>(SizeOf(streams));
-        using var json = new Utf8JsonWriter(buffer, Unchecked);
+        var (events, bytes) = Count(streams);
+        var head = new ArrayBufferWriter<byte>(StreamBytes * (streams.Count + 4) + EventBytes * events);
+        WriteHead(head, header, streams);
+
+        // The page is as large as its bodies: it is allocated once, in its size.
+        var page = GC.AllocateUninitializedArray<byte>(head.WrittenCount + bytes + Math.Max(0, events - 1) + Tail.Length);
+        head.WrittenSpan.CopyTo(page);
+        var offset = WriteBodies(page, head.WrittenCount, streams);
+        Tail.CopyTo(page.AsSpan(offset));
+        return page;
+    }
+
+    private static (int Events, int Bytes) Count(IReadOnlyList<PageDraftStream> streams)
+    {
+        var (events, bytes) = (0, 0);
+        foreach (var stream in streams)
+        {
+            events += stream.Bodies.Count;
+            foreach (var body in stream.Bodies)
+            {
+                bytes += body.Length;
+            }
+        }
+
+        return (events, bytes);
+    }
+
+    private static void WriteHead(ArrayBufferWriter<byte> buffer, PageHeader header, IReadOnlyList<PageDraftStream> streams)
+    {
+        using var json = new Utf8JsonWriter(buffer);
         json.WriteStartObject();
         json.WriteString("messageId"u8, Guid.CreateVersion7());
         json.WriteStartArray("messageType"u8);
@@ -36,11 +63,8 @@ internal static class PageWriter
         json.WriteBoolean("goodbye"u8, header.Goodbye);
         json.WriteNumber("generation"u8, header.Generation);
         WriteIndex(json, streams);
-        WriteBodies(json, streams);
-        json.WriteEndObject();
-        json.WriteEndObject();
+        json.WriteStartArray("events"u8);
         json.Flush();
-        return buffer.WrittenSpan.ToArray();
     }
 
     private static void WriteIndex(Utf8JsonWriter json, IReadOnlyList<PageDraftStream> streams)
@@ -49,7 +73,7 @@ internal static class PageWriter
         foreach (var stream in streams)
         {
             json.WriteStartObject();
-            json.WriteString("stream"u8, stream.Stream.Value);
+            json.WriteString("stream"u8, stream.Key);
             json.WriteNumber("incarnation"u8, stream.Incarnation);
             json.WriteNumber("first"u8, stream.First);
             json.WriteStartArray("lengths"u8);
@@ -65,22 +89,26 @@ internal static class PageWriter
         json.WriteEndArray();
     }
 
-    private static void WriteBodies(Utf8JsonWriter json, IReadOnlyList<PageDraftStream> streams)
+    private static int WriteBodies(byte[] page, int offset, IReadOnlyList<PageDraftStream> streams)
     {
-        json.WriteStartArray("events"u8);
+        var isFirst = true;
         foreach (var stream in streams)
         {
             foreach (var body in stream.Bodies)
             {
-                json.WriteRawValue(body.Span, skipInputValidation: true);
+                if (!isFirst)
+                {
+                    page[offset++] = (byte)',';
+                }
+
+                isFirst = false;
+                body.Span.CopyTo(page.AsSpan(offset));
+                offset += body.Length;
             }
         }
 
-        json.WriteEndArray();
+        return offset;
     }
-
-    private static int SizeOf(IReadOnlyList<PageDraftStream> streams) =>
-        EnvelopeBytes + streams.Sum(stream => StreamBytes + stream.Bodies.Sum(body => body.Length + EventBytes));
 }
 
 /// <summary>A page's identity: see <see cref="Contracts.AgentEventPage"/>.</summary>

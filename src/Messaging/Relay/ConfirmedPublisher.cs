@@ -1,86 +1,112 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Pipeline.Messaging;
 
 /// <summary>
-/// Publishes until the broker confirms: every attempt has a timeout, and attempts are spaced by a back-off. A page that a
-/// later beacon overtook is begun anew at once, and everything is when an outage ends: MassTransit itself would retry
-/// seconds later.
+/// Publishes until the broker confirms: every attempt has a timeout, and pauses grow between them. Beacons are the probe:
+/// while they are not confirmed nothing else is attempted, or copies would pile up on the way to the broker.
 /// </summary>
-internal sealed partial class ConfirmedPublisher(
-    IOptions<BusOptions> options, BusHealth health, TimeProvider time, ILogger<ConfirmedPublisher> logger)
+internal sealed partial class ConfirmedPublisher(BusHealth health, TimeProvider time, ILogger<ConfirmedPublisher> logger)
 {
-    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private const int TroublesomeAttempts = 5;
 
-    private readonly TimeSpan _timeout = options.Value.PublishTimeout;
     private readonly ILogger<ConfirmedPublisher> _logger = logger;
     private readonly Lock _lock = new();
     private readonly HashSet<Attempt> _attempts = [];
+    private readonly HashSet<string> _troubled = [];
+    private TaskCompletionSource _regained = NewSignal();
     private long _begun;
+    private long _confirms;
+    private long _lastBeacon;
 
     /// <summary>Returns when confirmed.</summary>
-    /// <param name="asBeacons">It goes where beacons go: its fate tells of the broker's health, and a beacon can overtake it.</param>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> ended it.</exception>
     public async Task UntilConfirmedAsync(
-        string what, Func<CancellationToken, Task> publish, bool asBeacons, CancellationToken cancellationToken)
+        PublishTerms terms, Func<CancellationToken, Task> publish, CancellationToken cancellationToken)
     {
-        var backOff = FirstBackOff;
+        var pause = FirstPause;
         for (var number = 1; ; number++)
         {
-            using var attempt = new Attempt(this, asBeacons);
+            await UntilBrokerConfirmsAsync(cancellationToken);
+            using var attempt = new Attempt(this, terms.AsBeacons);
             try
             {
-                await AttemptAsync(publish, _timeout, attempt.Overtaken, cancellationToken);
-                if (asBeacons)
-                {
-                    Succeeded();
-                }
-
+                await AttemptAsync(publish, terms.Timeout, attempt.Overtaken, cancellationToken);
+                NoteConfirmed(terms, number);
                 return;
             }
             catch (Exception exception) when (cancellationToken.IsCancellationRequested)
             {
-                throw new OperationCanceledException($"{what} was not confirmed before the stop", exception, cancellationToken);
+                throw new OperationCanceledException($"{terms.What} was not confirmed before the stop", exception, cancellationToken);
             }
             catch (Exception) when (attempt.Overtaken.IsCancellationRequested)
             {
-                backOff = FirstBackOff;
                 continue;
             }
             catch (Exception exception)
             {
-                Failed(asBeacons, exception);
-                NoteTrouble(what, number, exception);
+                NoteTrouble(terms.What, number, exception);
             }
 
-            await PauseAsync(backOff, attempt.Overtaken, cancellationToken);
-            backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
+            await PauseAsync(pause, cancellationToken);
+            pause = pause * 2 < terms.LongestPause ? pause * 2 : terms.LongestPause;
         }
     }
 
-    /// <summary>One attempt, without a second. Returns whether it was confirmed.</summary>
-    public async Task<bool> ProbeAsync(Func<CancellationToken, Task> publish, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>One attempt, once the broker confirms. Returns whether this was confirmed.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> ended it.</exception>
+    public async Task<bool> TryAsync(
+        PublishTerms terms, Func<CancellationToken, Task> publish, CancellationToken cancellationToken)
     {
-        var begun = Interlocked.Increment(ref _begun);
+        await UntilBrokerConfirmsAsync(cancellationToken);
         try
         {
-            await AttemptAsync(publish, timeout < _timeout ? timeout : _timeout, CancellationToken.None, cancellationToken);
-            Overtake(attempt => attempt.AsBeacons && attempt.Begun < begun);
-            Succeeded();
+            await AttemptAsync(publish, terms.Timeout, CancellationToken.None, cancellationToken);
             return true;
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Publishes a beacon, once, and takes its fate for the broker's. It queues behind pages: while any of those is being
+    /// confirmed it is waited for longer than <paramref name="patience"/>, and its failure means nothing.
+    /// </summary>
+    /// <returns>Whether it was confirmed.</returns>
+    public async Task<bool> ProbeAsync(PublishTerms terms, Func<CancellationToken, Task> publish, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var (begun, confirmsBefore) = (Interlocked.Increment(ref _begun), Interlocked.Read(ref _confirms));
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var attempt = AttemptAsync(publish, terms.Timeout, CancellationToken.None, enough.Token);
+        long confirms;
+        do
+        {
+            confirms = Interlocked.Read(ref _confirms);
+            await Task.WhenAny(attempt, Task.Delay(patience, time, enough.Token));
+        }
+        while (!attempt.IsCompleted && Interlocked.Read(ref _confirms) != confirms);
+
+        await enough.CancelAsync();
+        try
+        {
+            await attempt;
         }
         catch (Exception exception)
         {
-            if (!cancellationToken.IsCancellationRequested)
+            if (!cancellationToken.IsCancellationRequested && Interlocked.Read(ref _confirms) == confirmsBefore && health.PublishFailed())
             {
-                Failed(asBeacon: true, exception);
+                LogLost(attempt.IsCanceled ? $"not confirmed within {patience.TotalSeconds:0.#} s" : exception.Message);
             }
 
             return false;
         }
+
+        NotePageOrBeacon();
+        Overtake(Interlocked.Exchange(ref _lastBeacon, begun));
+        return true;
     }
 
     private async Task AttemptAsync(
@@ -98,34 +124,63 @@ internal sealed partial class ConfirmedPublisher(
         }
     }
 
-    private async Task PauseAsync(TimeSpan length, CancellationToken overtaken, CancellationToken cancellationToken)
+    private async Task UntilBrokerConfirmsAsync(CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, overtaken);
-        try
+        while (true)
         {
-            await Task.Delay(length, time, either.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The broker is back: no need to wait.
+            var regained = Volatile.Read(ref _regained).Task;
+            if (health.CanPublish)
+            {
+                return;
+            }
+
+            await regained.WaitAsync(cancellationToken);
         }
     }
 
-    private void Succeeded()
+    private async Task PauseAsync(TimeSpan length, CancellationToken cancellationToken)
     {
+        await Volatile.Read(ref _regained).Task.WaitAsync(length, time, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private void NoteConfirmed(PublishTerms terms, int number)
+    {
+        if (terms.AsBeacons)
+        {
+            NotePageOrBeacon();
+        }
+
+        if (number > TroublesomeAttempts)
+        {
+            lock (_lock)
+            {
+                _troubled.Remove(terms.What);
+            }
+        }
+    }
+
+    private void NotePageOrBeacon()
+    {
+        Interlocked.Increment(ref _confirms);
         if (health.Confirmed())
         {
             LogRegained();
-            Overtake(_ => true);
+            Interlocked.Exchange(ref _regained, NewSignal()).SetResult();
         }
     }
 
-    private void Overtake(Func<Attempt, bool> which)
+    /// <summary>
+    /// Begins anew what was begun before the given beacon, although one after that was confirmed too: its connection was
+    /// lost, and MassTransit would try again many seconds later. One beacon alone proves nothing, for confirms come in any order.
+    /// </summary>
+    private void Overtake(long beacon)
     {
         Attempt[] overtaken;
         lock (_lock)
         {
-            overtaken = [.. _attempts.Where(which)];
+            overtaken = [.. _attempts.Where(attempt => attempt.AsBeacons && attempt.Begun < beacon)];
         }
 
         foreach (var attempt in overtaken)
@@ -134,23 +189,26 @@ internal sealed partial class ConfirmedPublisher(
         }
     }
 
-    private void Failed(bool asBeacon, Exception exception)
-    {
-        if (asBeacon && health.PublishFailed())
-        {
-            LogLost(exception.Message);
-        }
-    }
-
     private void NoteTrouble(string what, int attempt, Exception exception)
     {
-        if (attempt == TroublesomeAttempts && health.CanPublish)
+        if (attempt < TroublesomeAttempts || !health.CanPublish)
         {
-            LogTroublesome(what, attempt, exception.Message);
+            return;
         }
+
+        lock (_lock)
+        {
+            if (!_troubled.Add(what))
+            {
+                return;
+            }
+        }
+
+        LogTroublesome(what, attempt, exception.Message);
     }
 
-    /// <summary>An attempt and the pause after it.</summary>
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private sealed class Attempt : IDisposable
     {
         private readonly ConfirmedPublisher _owner;
@@ -191,6 +249,6 @@ internal sealed partial class ConfirmedPublisher(
     [LoggerMessage(2031, LogLevel.Information, "The broker confirms again")]
     private partial void LogRegained();
 
-    [LoggerMessage(2032, LogLevel.Error, "{What} was refused {Attempts} times although the broker confirms others: {Problem}. Compare its exchange in the RabbitMQ UI with a fanout exchange; it is tried further.")]
+    [LoggerMessage(2032, LogLevel.Error, "{What} was refused {Attempts} times although the broker confirms others: {Problem}. Compare its exchange in the RabbitMQ UI with a fanout exchange, and this user's permissions; it is tried further.")]
     private partial void LogTroublesome(string what, int attempts, string problem);
 }

@@ -1,25 +1,53 @@
 using System.Threading.Channels;
-using Pipeline.Persistence;
 
 namespace Pipeline.Messaging;
 
 /// <summary>
-/// Publishes single messages of batches, begun in order, at most <paramref name="window"/> unconfirmed. Typed events and
-/// commands have a lane each, so that neither waits for the other, nor a page for any of them.
+/// Publishes the messages of one type, begun in order, a bounded number unconfirmed. Until one was confirmed, and again
+/// after one was refused, they go one at a time with long pauses: a refusal costs the whole connection its channel.
 /// </summary>
-internal sealed class MessageLane(
-    Func<CommittedBatch, IEnumerable<object>> messagesOf,
-    int window,
-    BusPublisher bus,
-    ConfirmedPublisher publisher,
-    MessagingMetrics metrics) : IDisposable
+internal sealed class MessageLane : IDisposable
 {
-    private readonly Channel<PendingBatch> _batches = Channel.CreateUnbounded<PendingBatch>(new() { SingleReader = true });
-    private readonly SemaphoreSlim _slots = new(window);
+    private const int Window = 16;
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>Takes a batch in and holds it until its messages are confirmed.</summary>
+    private readonly string _type;
+    private readonly long _bound;
+    private readonly MessageLanes _owner;
+    private readonly PublishTerms _terms;
+    private readonly PublishTerms _probeTerms;
+    private readonly Channel<PendingBatch> _batches = Channel.CreateUnbounded<PendingBatch>(new() { SingleReader = true });
+    private readonly SemaphoreSlim _slots = new(Window);
+    private readonly SemaphoreSlim _turn = new(1);
+    private volatile bool _isOpen;
+    private long _bytes;
+
+    /// <param name="bound">Most bytes of batches that wait here; one that is larger is let in alone.</param>
+    public MessageLane(string type, long bound, TimeSpan timeout, MessageLanes owner)
+    {
+        _type = type;
+        _bound = bound;
+        _owner = owner;
+        _terms = new PublishTerms(type, timeout, AsBeacons: false);
+        _probeTerms = _terms with { Timeout = timeout < ProbeTimeout ? timeout : ProbeTimeout, LongestPause = LongestPause };
+    }
+
+    /// <summary>Whether so much was published that what was refused may come again.</summary>
+    public bool HasRoom => Interlocked.Read(ref _bytes) <= _bound / 2;
+
+    /// <summary>Takes a batch in and holds it until its messages are confirmed, or has it owe them.</summary>
     public void Add(PendingBatch batch)
     {
+        var cost = batch.Batch.Cost;
+        var bytes = Interlocked.Add(ref _bytes, cost);
+        if (bytes > _bound && bytes > cost)
+        {
+            Interlocked.Add(ref _bytes, -cost);
+            batch.Owe(_type);
+            return;
+        }
+
         batch.Hold();
         _batches.Writer.TryWrite(batch);
     }
@@ -31,41 +59,82 @@ internal sealed class MessageLane(
     {
         await foreach (var batch in _batches.Reader.ReadAllAsync(cancellationToken))
         {
-            foreach (var message in messagesOf(batch.Batch))
+            var part = new Part(this, batch);
+            foreach (var message in _owner.MessagesOf(batch.Batch, _type))
             {
                 await _slots.WaitAsync(cancellationToken);
-                batch.Hold();
-                _ = PublishAsync(batch, message, cancellationToken);
+                part.Hold();
+                _ = PublishAsync(part, message, cancellationToken);
             }
 
-            batch.Done();
+            part.Done();
         }
 
-        for (var i = 0; i < window; i++)
+        for (var i = 0; i < Window; i++)
         {
             await _slots.WaitAsync(cancellationToken);
         }
     }
 
-    public void Dispose() => _slots.Dispose();
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _turn.Dispose();
+    }
 
     // Owned by its slot: RunAsync ends when every slot is back, or when the token that ends this too was cancelled.
-    private async Task PublishAsync(PendingBatch batch, object message, CancellationToken cancellationToken)
+    private async Task PublishAsync(Part part, object message, CancellationToken cancellationToken)
     {
-        var type = message.GetType().Name;
         try
         {
-            await publisher.UntilConfirmedAsync(type, token => bus.PublishAsync(message, token), asBeacons: false, cancellationToken);
-            metrics.MessageConfirmed(type);
-            batch.Done();
+            Task Publish(CancellationToken token) => _owner.PublishAsync(message, token);
+            if (!_isOpen || !await _owner.Publisher.TryAsync(_terms, Publish, cancellationToken))
+            {
+                _isOpen = false;
+                await InTurnAsync(Publish, cancellationToken);
+            }
+
+            _owner.Confirmed(_type);
+            part.Done();
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Stopped: the outbox row stays, and another process publishes it.
         }
         finally
         {
             _slots.Release();
+        }
+    }
+
+    private async Task InTurnAsync(Func<CancellationToken, Task> publish, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            await _owner.Publisher.UntilConfirmedAsync(_probeTerms, publish, cancellationToken);
+            _isOpen = true;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>What one batch has in this lane.</summary>
+    private sealed class Part(MessageLane lane, PendingBatch batch)
+    {
+        private int _holds = 1;
+
+        public void Hold() => Interlocked.Increment(ref _holds);
+
+        public void Done()
+        {
+            if (Interlocked.Decrement(ref _holds) == 0)
+            {
+                Interlocked.Add(ref lane._bytes, -batch.Batch.Cost);
+                batch.Done();
+            }
         }
     }
 }

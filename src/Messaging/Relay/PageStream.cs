@@ -3,9 +3,10 @@ using Pipeline.Persistence;
 
 namespace Pipeline.Messaging;
 
-/// <summary>The numbered pages and beacons of this process's relay. Begun by one loop, in the order of their numbers.</summary>
+/// <summary>The numbered pages and beacons of this process's relay, begun in the order of their numbers.</summary>
 internal sealed class PageStream(
     ProcessIdentity identity,
+    OutboxHandover handover,
     BusPublisher bus,
     ConfirmedPublisher publisher,
     Failpoints failpoints,
@@ -13,93 +14,138 @@ internal sealed class PageStream(
     IOptions<BusOptions> options,
     TimeProvider time)
 {
-    private static readonly TimeSpan ShortestBeaconTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(1);
+    /// <summary>Time between beacons. Nodes take two seconds of silence for a fault.</summary>
+    public static readonly TimeSpan BeaconInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an event waits for a page worth its cost while the window has room.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
+
+    // Older than this, an event is late: the nodes are told to read it from the log.
+    private static readonly TimeSpan Late = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BeaconPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan GoodbyePatience = TimeSpan.FromSeconds(1);
 
     private readonly int _window = options.Value.PublishWindow;
     private readonly int _pageBytes = options.Value.PageBytes;
-    private readonly TimeSpan _beacon = options.Value.Beacon;
+    private readonly PublishTerms _terms = new("A page", options.Value.PublishTimeout, AsBeacons: true);
+    private readonly Lock _lock = new();
+    private readonly List<PageDraft> _inFlight = [];
     private PageHeader _last = new(identity.Id, Number: 0, Goodbye: false, Generation: 0);
-    private readonly Lock _lastLock = new();
-    private int _inFlight;
+    private long _refused;
+    private long? _waitingSince;
 
-    public int InFlight => Volatile.Read(ref _inFlight);
-
-    /// <summary>
-    /// At once when nothing is on its way; else only a page worth its cost, while the window has room. So an idle relay
-    /// adds no delay, and a busy one sends few, large pages.
-    /// </summary>
-    public bool CanStart(long waitingBytes) => CanStart(InFlight, waitingBytes, _window, _pageBytes);
-
-    public static bool CanStart(int inFlight, long waitingBytes, int window, int pageBytes) =>
-        inFlight == 0 || (inFlight < window && waitingBytes >= pageBytes);
-
-    /// <summary>Gives the page the next number and begins to publish it, until it is confirmed.</summary>
-    /// <param name="confirmed">Called when the page is no longer in flight.</param>
-    public void Start(PageDraft page, Action confirmed, CancellationToken cancellationToken)
-    {
-        Interlocked.Increment(ref _inFlight);
-        var header = Last with { Number = Last.Number + 1, Generation = page.Generation };
-        _ = PublishAsync(header, page, confirmed, cancellationToken);
-
-        // Only now: a beacon must not name a page that is behind it.
-        Last = header;
-    }
-
-    public Task BeaconAsync(CancellationToken cancellationToken) =>
-        publisher.ProbeAsync(
-            token => bus.PublishPageAsync(PageWriter.Write(Last, []), token),
-            _beacon * 2 > ShortestBeaconTimeout ? _beacon * 2 : ShortestBeaconTimeout,
-            cancellationToken);
-
-    /// <summary>Tells the nodes that this relay's silence from now on means nothing.</summary>
-    public Task SayGoodbyeAsync() =>
-        publisher.ProbeAsync(
-            token => bus.PublishPageAsync(PageWriter.Write(Last with { Goodbye = true }, []), token),
-            GoodbyeTimeout,
-            CancellationToken.None);
-
-    private PageHeader Last
+    public int InFlight
     {
         get
         {
-            lock (_lastLock)
+            lock (_lock)
             {
-                return _last;
-            }
-        }
-        set
-        {
-            lock (_lastLock)
-            {
-                _last = value;
+                return _inFlight.Count;
             }
         }
     }
 
-    // Owned by its place in flight: the relay ends when none is left, or when the token that ends this too was cancelled.
-    private async Task PublishAsync(PageHeader header, PageDraft page, Action confirmed, CancellationToken cancellationToken)
+    /// <summary>
+    /// At once when nothing is on its way; else a page worth its cost, or what has waited for one long enough, while the
+    /// window has room. So an idle relay adds no delay, and a busy one sends few, large pages.
+    /// </summary>
+    /// <param name="waitingSince">Since when the oldest event waits; null for none.</param>
+    public bool CanStart(long waitingBytes, long? waitingSince)
     {
-        var begun = time.GetTimestamp();
-        var body = PageWriter.Write(header, page.Streams);
+        lock (_lock)
+        {
+            _waitingSince = waitingSince;
+            var waited = waitingSince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero;
+            return CanStart(_inFlight.Count, waitingBytes, waited, _window, _pageBytes);
+        }
+    }
+
+    public static bool CanStart(int inFlight, long waitingBytes, TimeSpan waited, int window, int pageBytes) =>
+        inFlight == 0 || (inFlight < window && (waitingBytes >= pageBytes || waited >= LongestWait));
+
+    /// <summary>Gives the page the next number and begins to publish it, until it is confirmed.</summary>
+    /// <param name="ended">Called when the page is no longer in flight.</param>
+    public void Start(PageDraft page, Action ended, CancellationToken cancellationToken)
+    {
+        // Begun under the lock: a beacon must not name a page that is behind it.
+        lock (_lock)
+        {
+            _inFlight.Add(page);
+            _last = _last with { Number = _last.Number + 1, Generation = page.Generation };
+            _ = PublishAsync(_last, page, ended, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Repeats the last number, or, while events are late, skips one: the nodes then see a gap and read the heads, whether
+    /// the page that holds them up reaches them or not.
+    /// </summary>
+    public Task BeaconAsync(CancellationToken cancellationToken)
+    {
+        PageHeader beacon;
+        lock (_lock)
+        {
+            if (IsLate())
+            {
+                _last = _last with { Number = _last.Number + 1 };
+            }
+
+            beacon = _last;
+        }
+
+        return ProbeAsync(beacon, BeaconPatience, cancellationToken);
+    }
+
+    /// <summary>Tells the nodes that this relay's silence from now on means nothing.</summary>
+    public Task SayGoodbyeAsync()
+    {
+        lock (_lock)
+        {
+            return ProbeAsync(_last with { Goodbye = true }, GoodbyePatience, CancellationToken.None);
+        }
+    }
+
+    private Task ProbeAsync(PageHeader header, TimeSpan patience, CancellationToken cancellationToken) =>
+        publisher.ProbeAsync(_terms, token => bus.PublishPageAsync(PageWriter.Write(header, []), token), patience, cancellationToken);
+
+    private bool IsLate()
+    {
+        var refused = handover.Refused;
+        var wasRefused = refused != _refused;
+        _refused = refused;
+        return wasRefused
+            || IsLate(_waitingSince)
+            || _inFlight.Exists(page => IsLate(page.Since));
+    }
+
+    private bool IsLate(long? since) => since is { } timestamp && time.GetElapsedTime(timestamp) > Late;
+
+    // Owned by its place in flight: the relay ends when none is left, or when the token that ends this too was cancelled.
+    private async Task PublishAsync(PageHeader header, PageDraft page, Action ended, CancellationToken cancellationToken)
+    {
         try
         {
-            await publisher.UntilConfirmedAsync(
-                $"page {header.Number}", token => AttemptAsync(body, token), asBeacons: true, cancellationToken);
+            var begun = time.GetTimestamp();
+            var body = PageWriter.Write(header, page.Streams);
+            await publisher.UntilConfirmedAsync(_terms, token => AttemptAsync(body, token), cancellationToken);
             metrics.PageConfirmed(page.Events, body.Length, time.GetElapsedTime(begun));
             foreach (var batch in page.Batches)
             {
                 batch.Done();
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Stopped: the outbox rows stay, and another process publishes them.
         }
         finally
         {
-            Interlocked.Decrement(ref _inFlight);
-            confirmed();
+            lock (_lock)
+            {
+                _inFlight.Remove(page);
+            }
+
+            ended();
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -11,165 +10,123 @@ namespace Pipeline.Messaging;
 /// rows once everything of them was confirmed. What the broker does not take stays in memory up to the hand-over's bound;
 /// beyond, and after a crash, the sweep finds it.
 /// </summary>
-internal sealed partial class Relay : BackgroundService
+internal sealed partial class Relay(
+    OutboxHandover handover,
+    PageStream pages,
+    MessageLanes lanes,
+    OutboxCleaner cleaner,
+    BusHealth health,
+    IOptions<BusOptions> options,
+    TimeProvider time,
+    ILogger<Relay> logger) : BackgroundService
 {
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HopelessDrainTimeout = TimeSpan.FromSeconds(1);
-    private const int TypedWindow = 64;
-    private const int CommandWindow = 16;
 
-    private readonly OutboxHandover _handover;
-    private readonly PageStream _pages;
-    private readonly OutboxCleaner _cleaner;
-    private readonly TypedEvents _typed;
-    private readonly MessageLane _typedLane;
-    private readonly MessageLane _commandLane;
-    private readonly BusHealth _health;
-    private readonly TimeProvider _time;
-    private readonly ILogger<Relay> _logger;
-    private readonly PagePlanner _planner;
-    private readonly ConcurrentQueue<CommittedBatch> _arrived = [];
+    private readonly PagePlanner _planner = new(options.Value.PageBytes);
     private readonly Wake _wake = new();
-    private readonly TimeSpan _beacon;
-
-    public Relay(
-        OutboxHandover handover, PageStream pages, OutboxCleaner cleaner, TypedEvents typed, BusPublisher bus, ConfirmedPublisher publisher,
-        BusHealth health, MessagingMetrics metrics, IOptions<BusOptions> options, TimeProvider time, ILogger<Relay> logger)
-    {
-        _handover = handover;
-        _pages = pages;
-        _cleaner = cleaner;
-        _typed = typed;
-        _typedLane = new MessageLane(typed.Of, TypedWindow, bus, publisher, metrics);
-        _commandLane = new MessageLane(typed.CommandOf, CommandWindow, bus, publisher, metrics);
-        _health = health;
-        _time = time;
-        _logger = logger;
-        _planner = new PagePlanner(options.Value.PageBytes);
-        _beacon = options.Value.Beacon;
-    }
-
-    public override void Dispose()
-    {
-        _typedLane.Dispose();
-        _commandLane.Dispose();
-        base.Dispose();
-    }
+    private readonly ILogger<Relay> _logger = logger;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var work = new CancellationTokenSource();
-        using var drain = stoppingToken.Register(() => work.CancelAfter(_health.CanPublish ? DrainTimeout : HopelessDrainTimeout));
-        var lanes = Task.WhenAll(_typedLane.RunAsync(work.Token), _commandLane.RunAsync(work.Token));
-        var cleaning = _cleaner.RunAsync(work.Token);
-        var beacons = BeaconAsync(stoppingToken);
+        using var stop = stoppingToken.Register(() =>
+        {
+            work.CancelAfter(health.CanPublish ? DrainTimeout : HopelessDrainTimeout);
+            _wake.Set();
+        });
+        var timer = new PeriodicTimer(PageStream.BeaconInterval, time);
+        var beacons = BeaconAsync(timer, work.Token);
+        var cleaning = cleaner.RunAsync(work.Token);
+        var drained = await TryDrainAsync(cleaning, stoppingToken, work.Token);
+
+        timer.Dispose();
+        await beacons;
+        if (drained)
+        {
+            await pages.SayGoodbyeAsync();
+        }
+    }
+
+    private async Task<bool> TryDrainAsync(Task cleaning, CancellationToken stoppingToken, CancellationToken work)
+    {
         try
         {
-            await RelayAsync(stoppingToken, work.Token);
-            _typedLane.Complete();
-            _commandLane.Complete();
-            await lanes;
-            _cleaner.Complete();
+            await RelayAsync(stoppingToken, work);
+            await lanes.CompleteAsync();
+            cleaner.Complete();
             await cleaning;
+            return true;
         }
         catch (Exception) when (work.IsCancellationRequested)
         {
             LogNotDrained();
-            await Task.WhenAll(lanes, cleaning).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(lanes.CompleteAsync(), cleaning).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return false;
         }
-
-        await beacons;
-        await _pages.SayGoodbyeAsync();
     }
 
     private async Task RelayAsync(CancellationToken stoppingToken, CancellationToken work)
     {
-        var arrivals = ReceiveAsync(stoppingToken);
+        handover.Offered += _wake.Set;
+        await using var nudge = time.CreateTimer(_ => _wake.Set(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (true)
         {
-            var ended = arrivals.IsCompleted;
-            while (_arrived.TryDequeue(out var batch))
+            var ended = stoppingToken.IsCancellationRequested;
+            while (handover.TryTake(out var batch))
             {
-                Take(batch);
+                Take(batch, work);
             }
 
-            if (_pages.CanStart(_planner.WaitingBytes) && _planner.TryTake(out var page))
+            if (pages.CanStart(_planner.WaitingBytes, _planner.WaitingSince) && _planner.TryTake(out var page))
             {
-                _pages.Start(page, _wake.Set, work);
+                pages.Start(page, _wake.Set, work);
             }
-            else if (ended && _planner.IsEmpty && _pages.InFlight == 0)
+            else if (ended && _planner.IsEmpty && pages.InFlight == 0)
             {
-                await arrivals;
                 return;
             }
             else
             {
+                nudge.Change(_planner.IsEmpty ? Timeout.InfiniteTimeSpan : PageStream.LongestWait, Timeout.InfiniteTimeSpan);
                 await _wake.WaitAsync(work);
             }
         }
     }
 
-    private async Task ReceiveAsync(CancellationToken stoppingToken)
+    private void Take(CommittedBatch committed, CancellationToken work)
     {
-        try
-        {
-            while (true)
-            {
-                await _handover.WaitAsync(stoppingToken);
-                Receive();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            Receive();
-        }
-        finally
-        {
-            _wake.Set();
-        }
-    }
-
-    private void Receive()
-    {
-        while (_handover.TryTake(out var batch))
-        {
-            _arrived.Enqueue(batch);
-        }
-
-        _wake.Set();
-    }
-
-    private void Take(CommittedBatch committed)
-    {
-        var batch = new PendingBatch(committed, _cleaner.Add);
+        var batch = new PendingBatch(committed, time.GetTimestamp(), End);
         _planner.Add(batch);
-        if (_typed.AnyIn(committed))
-        {
-            _typedLane.Add(batch);
-        }
-
-        if (committed.Command is not null)
-        {
-            _commandLane.Add(batch);
-        }
-
+        lanes.Add(batch, work);
         batch.Done();
     }
 
-    private async Task BeaconAsync(CancellationToken stoppingToken)
+    private void End(PendingBatch batch)
+    {
+        if (batch.Owed is { } lane)
+        {
+            handover.SetAside(batch.Batch, lane);
+        }
+        else
+        {
+            cleaner.Add(batch.Batch);
+        }
+    }
+
+    private async Task BeaconAsync(PeriodicTimer timer, CancellationToken work)
     {
         try
         {
-            using var timer = new PeriodicTimer(_beacon, _time);
             do
             {
-                await _pages.BeaconAsync(stoppingToken);
+                await pages.BeaconAsync(work);
             }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
+            while (await timer.WaitForNextTickAsync(work));
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (work.IsCancellationRequested)
         {
-            // The goodbye follows.
+            // The drain took too long; no goodbye follows.
         }
     }
 

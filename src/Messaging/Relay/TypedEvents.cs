@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -12,16 +13,30 @@ internal sealed partial class TypedEvents(IOptions<BusOptions> options, ILogger<
     private readonly string _wanted = options.Value.TypedEvents;
     private readonly ILogger<TypedEvents> _logger = logger;
 
-    public bool AnyIn(CommittedBatch batch) =>
-        _wanted != BusOptions.TypedNone && batch.Ranges.Any(range => range.Events.Any(e => Wants(e.Type)));
+    /// <summary>The types of what the batch owes, each once: of wanted events, and of its command.</summary>
+    public IEnumerable<string> TypesIn(CommittedBatch batch)
+    {
+        if (batch.Command is { } command)
+        {
+            return [command.Type];
+        }
 
-    public IEnumerable<object> Of(CommittedBatch batch)
+        return _wanted == BusOptions.TypedNone
+            ? []
+            : batch.Ranges.SelectMany(range => range.Events).Select(e => e.Type).Where(Wants).Distinct();
+    }
+
+    /// <summary>The messages of one of those types, read as they are asked for.</summary>
+    public IEnumerable<object> Of(CommittedBatch batch, string type) =>
+        batch.Command is null ? EventsOf(batch, type) : CommandOf(batch);
+
+    private IEnumerable<object> EventsOf(CommittedBatch batch, string type)
     {
         foreach (var range in batch.Ranges)
         {
             for (var i = 0; i < range.Events.Count; i++)
             {
-                if (Wants(range.Events[i].Type) && Read(range.Stream, range.First + i, range.Events[i]) is { } typed)
+                if (range.Events[i].Type == type && Read(range.Stream, range.First + i, range.Events[i]) is { } typed)
                 {
                     yield return typed;
                 }
@@ -30,7 +45,7 @@ internal sealed partial class TypedEvents(IOptions<BusOptions> options, ILogger<
     }
 
     /// <summary>The command's record; empty, and logged, when it can't be read: the run's row is the truth.</summary>
-    public IEnumerable<object> CommandOf(CommittedBatch batch)
+    private IEnumerable<object> CommandOf(CommittedBatch batch)
     {
         object? message = null;
         try
@@ -94,7 +109,7 @@ internal sealed partial class TypedEvents(IOptions<BusOptions> options, ILogger<
             Time = root.GetProperty("time").GetDateTimeOffset(),
             Position = position,
         };
-        return AgentEventJson.Materialize(envelope, JsonSerializer.SerializeToUtf8Bytes(root.GetProperty("data"), AgentEventJsonContext.Default.JsonElement));
+        return AgentEventJson.Materialize(envelope, JsonMarshal.GetRawUtf8Value(root.GetProperty("data")));
     }
 
     [LoggerMessage(2040, LogLevel.Warning, "The {Type} of {Stream} at {Position} does not fit its contract and is not published as a typed message: {Problem}")]

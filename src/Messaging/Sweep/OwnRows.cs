@@ -6,24 +6,25 @@ namespace Pipeline.Messaging;
 /// </summary>
 internal sealed class OwnRows(TimeProvider time, TimeSpan age)
 {
-    private Dictionary<long, long> _seen = [];
+    private readonly SortedDictionary<long, long> _seen = [];
 
-    /// <summary>Takes in a reading of the rows and returns those that are forgotten.</summary>
-    public IReadOnlyList<long> Observe(IReadOnlyList<long> ids, Func<long, bool> isHeld)
+    /// <summary>Takes in a reading of the rows in a span of ids and returns those that are forgotten.</summary>
+    /// <param name="after">The span begins behind this id.</param>
+    /// <param name="last">Its last id.</param>
+    public IReadOnlyList<long> Observe(IReadOnlyList<long> ids, long after, long last, Func<long, bool> isHeld)
     {
         var now = time.GetTimestamp();
-        var seen = new Dictionary<long, long>();
-        var forgotten = new List<long>();
-        foreach (var id in ids.Where(id => !isHeld(id)))
+        var unheld = ids.Where(id => !isHeld(id)).ToHashSet();
+        foreach (var id in _seen.Keys.Where(id => id > after && id <= last && !unheld.Contains(id)).ToList())
         {
-            seen[id] = _seen.GetValueOrDefault(id, now);
-            if (time.GetElapsedTime(seen[id], now) >= age)
-            {
-                forgotten.Add(id);
-            }
+            _seen.Remove(id);
         }
 
-        _seen = seen;
-        return forgotten;
+        foreach (var id in unheld)
+        {
+            _seen.TryAdd(id, now);
+        }
+
+        return [.. unheld.Where(id => time.GetElapsedTime(_seen[id], now) >= age).Order()];
     }
 }

@@ -6,12 +6,14 @@ using Pipeline.Persistence;
 namespace Pipeline.Messaging;
 
 /// <summary>
-/// Finds outbox rows that no relay has in memory and hands them to this process's own. A sweep begins only when the rows
-/// of the one before are published, and takes a bounded number: after a long outage the outbox drains at a bounded rate.
+/// Finds outbox rows that no relay has in memory and hands them to this process's own, while there is room: what the
+/// broker does not confirm is not read again and again. A sweep takes a bounded number: after a long outage the outbox
+/// drains at a bounded rate.
 /// </summary>
 internal sealed partial class Sweeper(
     OutboxStore outbox,
     OutboxHandover handover,
+    MessageLanes lanes,
     ProcessLease lease,
     BusHealth health,
     MessagingMetrics metrics,
@@ -19,26 +21,34 @@ internal sealed partial class Sweeper(
     TimeProvider time,
     ILogger<Sweeper> logger) : BackgroundService
 {
-    private const int RowsPerSweep = 200;
-    private const int OwnIdsPerSweep = 2_000;
+    private const int RowsAtOnce = 500;
+    private const long BytesAtOnce = 2 * 1024 * 1024;
+    private const long LeastBytes = 64 * 1024;
+    private const int RoundsPerSweep = 4;
+    private const int OwnIdsAtOnce = 2_000;
+    private const int OwnReadingsPerSweep = 10;
 
     // Unowned rows are someone's latest events; the others are what a fault left behind, and can wait a second.
     private static readonly TimeSpan FaultInterval = TimeSpan.FromSeconds(1);
 
     private readonly OwnRows _own = new(time, TimeSpan.FromSeconds(1));
     private readonly ILogger<Sweeper> _logger = logger;
-    private readonly List<long> _swept = [];
+    private long _ownCursor;
     private long? _lastFaultSweep;
     private bool _failing;
+
+    /// <summary>What may be read now: half of the room stays for what is being committed.</summary>
+    private OutboxBound Bound => new(RowsAtOnce, Math.Min(BytesAtOnce, handover.Room / 2));
+
+    private bool HasRoom => Bound.Bytes >= LeastBytes && health.CanPublish;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Value.Sweep, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            if (health.CanPublish && !_swept.Exists(handover.Holds))
+            if (HasRoom)
             {
-                _swept.Clear();
                 await TrySweepAsync(stoppingToken);
             }
         }
@@ -48,11 +58,12 @@ internal sealed partial class Sweeper(
     {
         try
         {
-            HandOver("unowned", await outbox.TakeUnownedAsync(RowsPerSweep, cancellationToken));
+            await RepeatAsync("unowned", () => outbox.TakeUnownedAsync(Bound, cancellationToken));
             if (_lastFaultSweep is null || time.GetElapsedTime(_lastFaultSweep.Value) >= FaultInterval)
             {
                 _lastFaultSweep = time.GetTimestamp();
-                HandOver("abandoned", await outbox.TakeAbandonedAsync(lease.Expired, RowsPerSweep, cancellationToken));
+                await RepeatAsync("abandoned", () => outbox.TakeAbandonedAsync(lease.Expired, Bound, cancellationToken));
+                handover.TakeUp(lanes.HasRoom);
                 await SweepOwnAsync(cancellationToken);
             }
 
@@ -68,22 +79,68 @@ internal sealed partial class Sweeper(
         }
     }
 
+    private async Task RepeatAsync(string reason, Func<Task<IReadOnlyList<CommittedBatch>>> take)
+    {
+        for (var round = 0; round < RoundsPerSweep && HasRoom; round++)
+        {
+            var batches = await take();
+            HandOver(reason, batches);
+            if (batches.Count == 0)
+            {
+                return;
+            }
+        }
+    }
+
+    // Begins behind rows that are all held, to the end of the table: many of those must not hide the ones behind them.
     private async Task SweepOwnAsync(CancellationToken cancellationToken)
     {
-        var ids = await outbox.ReadOwnIdsAsync(OwnIdsPerSweep, cancellationToken);
-        var forgotten = _own.Observe(ids, handover.Holds).Take(RowsPerSweep).ToList();
-        if (forgotten.Count > 0)
+        if (handover.IsSetAsideFull)
         {
-            HandOver("forgotten", await outbox.ReadAsync(forgotten, cancellationToken));
+            return;
         }
+
+        var generation = await outbox.ReadGenerationAsync(cancellationToken);
+        var (after, areHeld) = (_ownCursor, true);
+        for (var reading = 0; reading < OwnReadingsPerSweep; reading++)
+        {
+            var ids = await outbox.ReadOwnIdsAsync(after, OwnIdsAtOnce, cancellationToken);
+            var last = ids.Count < OwnIdsAtOnce ? long.MaxValue : ids[^1];
+            areHeld = areHeld && ids.All(id => handover.Holds(generation, id));
+            var forgotten = new Queue<long>(_own.Observe(ids, after, last, id => handover.Holds(generation, id)));
+            await RepeatAsync("forgotten", () => ReadAsync(forgotten, cancellationToken));
+            if (last == long.MaxValue)
+            {
+                _ownCursor = 0;
+                return;
+            }
+
+            _ownCursor = areHeld ? last : _ownCursor;
+            after = last;
+        }
+    }
+
+    private async Task<IReadOnlyList<CommittedBatch>> ReadAsync(Queue<long> forgotten, CancellationToken cancellationToken)
+    {
+        if (forgotten.Count == 0)
+        {
+            return [];
+        }
+
+        var batches = await outbox.ReadAsync([.. forgotten], Bound, cancellationToken);
+        while (batches.Count > 0 && forgotten.TryPeek(out var id) && id <= batches[^1].OutboxId)
+        {
+            forgotten.Dequeue();
+        }
+
+        return batches;
     }
 
     private void HandOver(string reason, IReadOnlyList<CommittedBatch> batches)
     {
-        var taken = batches.Count(batch => !handover.Holds(batch.OutboxId) && handover.TryOffer(batch));
+        var taken = batches.Count(batch => !handover.Holds(batch.Generation, batch.OutboxId) && handover.TryOffer(batch));
         if (batches.Count > 0)
         {
-            _swept.AddRange(batches.Select(batch => batch.OutboxId));
             metrics.Swept(reason, taken);
             LogSwept(batches.Count, reason, taken);
         }

@@ -7,8 +7,14 @@ namespace Pipeline.Persistence;
 public sealed record CommittedBatch(
     long OutboxId, long Generation, IReadOnlyList<CommittedRange> Ranges, CommittedCommand? Command)
 {
+    // What a batch costs beside its bodies; bounds the number of commands, which have none.
+    private const int Overhead = 512;
+
     /// <summary>Bytes of all bodies.</summary>
     public long Bytes { get; } = Ranges.Sum(range => range.Events.Sum(e => (long)e.Body.Length));
+
+    /// <summary>Bytes it takes in memory, about.</summary>
+    public long Cost => Bytes + Overhead;
 }
 
 /// <summary>Contiguous events of one stream.</summary>

@@ -8,8 +8,6 @@ namespace Pipeline.Persistence;
 /// <summary>Turns outbox rows into what they point at.</summary>
 internal static class OutboxBodies
 {
-    private const long MaxBytes = 16 * 1024 * 1024;
-
     // Generation and incarnation come from the same snapshot as the bodies: an erasure in between would pass off old
     // events as the new history's.
     private const string PostgresEvents = """
@@ -36,6 +34,49 @@ internal static class OutboxBodies
         order by o.id, e.stream, e.position
         """;
 
+    private const string PostgresSizes = """
+        select o.id as "Id", coalesce(sum(octet_length(e.body::text)), 0) as "Bytes"
+        from pipeline.outbox o
+        cross join lateral json_to_recordset(o.payload) as r(stream text, first bigint, last bigint)
+        join pipeline.event_log e on e.stream = r.stream and e.position between r.first and r.last
+        where o.id = any({0})
+        group by o.id
+        """;
+
+    private const string SqliteSizes = """
+        select o.id as "Id", sum(length(cast(e.body as blob))) as "Bytes"
+        from outbox o
+        cross join json_each(o.payload) r
+        join event_log e on e.stream = r.value ->> 'stream' and e.position between r.value ->> 'first' and r.value ->> 'last'
+        where o.id in (select value from json_each({0}))
+        group by o.id
+        """;
+
+    /// <summary>The oldest rows that fit into the bound.</summary>
+    public static async Task<IReadOnlyList<long>> ChooseAsync(
+        PipelineContext context, IQueryable<OutboxRow> rows, OutboxBound bound, CancellationToken cancellationToken)
+    {
+        var found = await rows.OrderBy(row => row.Id).Take(bound.Rows)
+            .Select(row => new { row.Id, row.Kind }).ToListAsync(cancellationToken);
+        var ids = found.Where(row => row.Kind == OutboxKind.Events).Select(row => row.Id).ToArray();
+        var sizes = await Query<OutboxSize>(context, PostgresSizes, SqliteSizes, ids)
+            .ToDictionaryAsync(size => size.Id, size => size.Bytes, cancellationToken);
+        var chosen = new List<long>();
+        var bytes = 0L;
+        foreach (var row in found)
+        {
+            bytes += sizes.GetValueOrDefault(row.Id);
+            if (chosen.Count > 0 && bytes > bound.Bytes)
+            {
+                break;
+            }
+
+            chosen.Add(row.Id);
+        }
+
+        return chosen;
+    }
+
     public static async Task<IReadOnlyList<CommittedBatch>> ReadAsync(
         PipelineContext context, IQueryable<OutboxRow> rows, CancellationToken cancellationToken)
     {
@@ -47,42 +88,17 @@ internal static class OutboxBodies
         }
 
         var ids = found.Where(row => row.Kind == OutboxKind.Events).Select(row => row.Id).ToArray();
-        var (events, complete) = await ReadEventsAsync(context, ids, cancellationToken);
+        var events = (await Query<OutboxEvent>(context, PostgresEvents, SqliteEvents, ids).ToListAsync(cancellationToken)).ToLookup(e => e.OutboxId);
         var generation = await context.Generations.Select(row => row.Generation).SingleAsync(cancellationToken);
-        return [.. found.Where(row => row.Id <= complete).Select(row => row.Kind == OutboxKind.Command
+        return [.. found.Select(row => row.Kind == OutboxKind.Command
             ? new CommittedBatch(row.Id, generation, [], OutboxPayload.ReadCommand(row.Payload))
             : ToBatch(row.Id, generation, [.. events[row.Id]]))];
     }
 
-    /// <summary>The events of the rows up to <c>Complete</c>, the last row that was read to its end.</summary>
-    private static async Task<(ILookup<long, OutboxEvent> Events, long Complete)> ReadEventsAsync(
-        PipelineContext context, long[] ids, CancellationToken cancellationToken)
-    {
-        var events = new List<OutboxEvent>();
-        var complete = long.MaxValue;
-        if (ids.Length > 0)
-        {
-            var bytes = 0L;
-            await foreach (var next in Query(context, ids).AsAsyncEnumerable().WithCancellation(cancellationToken))
-            {
-                if (bytes >= MaxBytes && next.OutboxId != events[^1].OutboxId)
-                {
-                    complete = events[^1].OutboxId;
-                    break;
-                }
-
-                events.Add(next);
-                bytes += next.Body.Length;
-            }
-        }
-
-        return (events.ToLookup(e => e.OutboxId), complete);
-    }
-
-    private static IQueryable<OutboxEvent> Query(PipelineContext context, long[] ids) =>
+    private static IQueryable<T> Query<T>(PipelineContext context, string postgres, string sqlite, long[] ids) =>
         context.Database.IsNpgsql()
-            ? context.Database.SqlQueryRaw<OutboxEvent>(PostgresEvents, [ids])
-            : context.Database.SqlQueryRaw<OutboxEvent>(SqliteEvents, JsonSerializer.Serialize(ids));
+            ? context.Database.SqlQueryRaw<T>(postgres, [ids])
+            : context.Database.SqlQueryRaw<T>(sqlite, JsonSerializer.Serialize(ids));
 
     private static CommittedBatch ToBatch(long id, long generation, IReadOnlyList<OutboxEvent> events)
     {
@@ -106,4 +122,6 @@ internal static class OutboxBodies
 
     private sealed record OutboxEvent(
         long OutboxId, long Generation, long Incarnation, string Stream, long Position, string Type, string Body);
+
+    private sealed record OutboxSize(long Id, long Bytes);
 }

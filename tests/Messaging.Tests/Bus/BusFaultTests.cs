@@ -78,11 +78,12 @@ public sealed class BusFaultTests
     {
         var broker = await Broker.SharedAsync();
         await using var host = await broker.StartHostAsync();
-        await Eventually.HoldsAsync("the queue is bound", () => host.Pages.Rebounds == 1);
+        await Eventually.HoldsAsync("the queue is bound", () => host.Pages.Rebounds >= 1);
 
+        var rebounds = host.Pages.Rebounds;
         await broker.DeleteQueueAsync((await broker.ListAsync("list_queues", "name")).Single());
 
-        await Eventually.HoldsAsync("the queue is bound again", () => host.Pages.Rebounds >= 2 && host.Health.CanConsume);
+        await Eventually.HoldsAsync("the queue is bound again", () => host.Pages.Rebounds > rebounds && host.Health.CanConsume);
         host.HandOver(Batches.Range(Alice, 1, "1"));
         await Eventually.HoldsAsync("pages arrive", () => host.Pages.Of(Alice).Count == 1);
     }
@@ -92,15 +93,55 @@ public sealed class BusFaultTests
     {
         var broker = await Broker.SharedAsync();
         await using var host = await broker.StartHostAsync();
-        await Eventually.HoldsAsync("the queue is bound", () => host.Pages.Rebounds == 1);
+        await Eventually.HoldsAsync("the queue is bound", () => host.Pages.Rebounds >= 1);
 
         var queue = (await broker.ListAsync("list_queues", "name")).Single();
+        var rebounds = host.Pages.Rebounds;
         await broker.UnbindAsync(Broker.PageExchange, queue);
 
-        await Eventually.HoldsAsync("a queue is bound again", () => host.Pages.Rebounds == 2 && host.Health.CanConsume);
+        await Eventually.HoldsAsync("a queue is bound again", () => host.Pages.Rebounds > rebounds && host.Health.CanConsume);
         host.HandOver(Batches.Range(Alice, 1, "1"));
         await Eventually.HoldsAsync("pages arrive", () => host.Pages.Of(Alice).Count == 1);
         Assert.NotEqual(queue, Assert.Single(await broker.ListAsync("list_queues", "name")));
+    }
+
+    [Fact]
+    public async Task What_was_committed_and_never_handed_over_is_found_by_the_own_sweep()
+    {
+        await using var host = await BusHost.StartAsync(settings => settings["Failpoints:after-commit-before-publish"] = "throw");
+
+        await Assert.ThrowsAsync<FailpointException>(() => host.AppendAsync("alice", "forgotten"));
+
+        await Eventually.HoldsAsync("the event is here", () => host.Pages.Of(Alice).Count > 0);
+        await Eventually.HoldsAsync("the outbox is empty", async () => await host.OutboxRowsAsync() == 0);
+    }
+
+    [Fact]
+    public async Task While_the_broker_blocks_publishers_consuming_goes_on_and_publishing_recovers()
+    {
+        var broker = await Broker.PrivateAsync();
+        await using var server = broker.Server;
+        await using var host = await broker.StartHostAsync(bus => bus.SubscribePages<RecordedPages>().HandleRunCommands<RecordedCommands>());
+        await Eventually.HoldsAsync("the queues are bound", () => host.Health is { CanConsume: true, LastConfirm: not null });
+        await server.ControlAsync("set_vm_memory_high_watermark", "0");
+        await Eventually.HoldsAsync("the outage is noticed", () => !host.Health.CanPublish);
+        for (var position = 1; position <= 100; position++)
+        {
+            host.HandOver(Batches.Range(Alice, position, $"\"{new string('x', 200_000)}\""));
+        }
+
+        // The cancellation is published by the broker itself: no publisher could.
+        var queue = (await broker.ListAsync("list_queues", "name")).Single(name => name.StartsWith("worker.", StringComparison.Ordinal));
+        await server.ControlAsync("eval", broker.Publish(queue, """{"messageType":["urn:message:Pipeline.Contracts:CancelRun"],"message":{"tenant":"t","user":"u","run":"r-1"}}"""));
+        await Eventually.HoldsAsync("a command arrives", () => host.Commands.Cancelled.Contains("r-1"));
+        await Eventually.HoldsAsync("and is acknowledged", async () => (await broker.ListAsync("list_queues", "name", "messages")).Contains($"{queue}\t0"));
+        Assert.True(host.Health.CanConsume);
+        Assert.InRange(host.Get<PageStream>().InFlight, 1, new BusOptions().PublishWindow);
+
+        await server.ControlAsync("set_vm_memory_high_watermark", "0.8");
+        await Eventually.HoldsAsync(
+            "all events are here", () => host.Pages.Of(Alice).Select(e => e.Position).Distinct().Count() == 100, TimeSpan.FromSeconds(30));
+        Assert.True(host.Health.CanPublish);
     }
 
     [Theory]

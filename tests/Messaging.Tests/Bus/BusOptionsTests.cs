@@ -27,7 +27,6 @@ public sealed class BusOptionsTests
             PublishTimeout = TimeSpan.FromMinutes(5),
             PublishWindow = 65,
             PageBytes = 1,
-            Beacon = TimeSpan.Zero,
             Sweep = TimeSpan.FromMinutes(1),
             NodeQueueBytes = 10,
         });
@@ -35,7 +34,7 @@ public sealed class BusOptionsTests
         string[] settings =
         [
             "Bus:Host", "Bus:Port", "Bus:VirtualHost", "Bus:Username", "Bus:Password", "Bus:TypedEvents",
-            "Bus:PublishTimeout", "Bus:PublishWindow", "Bus:PageBytes", "Bus:Beacon", "Bus:Sweep", "Bus:NodeQueueBytes",
+            "Bus:PublishTimeout", "Bus:PublishWindow", "Bus:PageBytes", "Bus:Sweep", "Bus:NodeQueueBytes",
         ];
         Assert.Equal(settings, result.Failures!.Select(failure => failure.Split(' ')[0]));
         Assert.Contains("Bus:PublishWindow is 65; use 1 to 64.", result.Failures!);
@@ -50,9 +49,9 @@ public sealed class BusOptionsTests
         Assert.Contains("Bus:Transport is 'kafka'", Validate(new BusOptions { Transport = "kafka" }).FailureMessage, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData(null, LogLevel.Error)]
+    [InlineData(null, LogLevel.Critical)]
     [InlineData(LogLevel.Debug, LogLevel.Debug)]
-    public void MassTransit_logs_errors_only_unless_told_otherwise(LogLevel? told, LogLevel expected)
+    public void What_MassTransit_says_of_its_own_attempts_is_left_out_unless_told_otherwise(LogLevel? told, LogLevel expected)
     {
         var services = new ServiceCollection();
         services.AddLogging(logging => _ = told is null ? logging : logging.AddFilter("MassTransit", told.Value));

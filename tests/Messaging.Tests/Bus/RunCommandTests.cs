@@ -1,5 +1,7 @@
+using System.Text;
 using Pipeline.Persistence;
 using Pipeline.Testing;
+using RabbitMQ.Client;
 
 namespace Pipeline.Messaging.Tests;
 
@@ -21,7 +23,7 @@ public sealed class RunCommandTests
         worker.HandOver(new CommittedCommand("CancelRun", Message));
 
         await Eventually.HoldsAsync("both are here", () => worker.Commands.Started.Count + worker.Commands.Cancelled.Count == 2);
-        await Eventually.HoldsAsync("both are confirmed", () => !worker.Get<OutboxHandover>().Holds(1_000_001) && !worker.Get<OutboxHandover>().Holds(1_000_002));
+        await Eventually.HoldsAsync("both are confirmed", () => !worker.Get<OutboxHandover>().Holds(7, 1_000_001) && !worker.Get<OutboxHandover>().Holds(7, 1_000_002));
         Assert.Equal(["r-1"], worker.Commands.Started);
         Assert.Equal(["r-1"], worker.Commands.Cancelled);
     }
@@ -75,6 +77,31 @@ public sealed class RunCommandTests
             async () => (await broker.ListAsync("list_queues", "name", "messages")).Contains("start-run_error\t1"),
             TimeSpan.FromSeconds(60));
         Assert.Contains("start-run\t0", await broker.ListAsync("list_queues", "name", "messages"));
+    }
+
+    [Theory]
+    [InlineData("no JSON at all", "fault")]
+    [InlineData("""{"messageType":["urn:message:Someone:Elses"],"message":{}}""", "skipped")]
+    public async Task A_start_that_cannot_be_read_goes_to_the_dead_letter_queue_with_its_reason_and_is_acknowledged(string body, string reason)
+    {
+        var broker = await Broker.SharedAsync();
+        await using var worker = await broker.StartHostAsync(Commands);
+        await Eventually.HoldsAsync("the queues are bound", () => worker.Health.CanConsume);
+
+        await broker.UseAsync(async channel => await channel.BasicPublishAsync(
+            exchange: "", "start-run", mandatory: true, new BasicProperties { ContentType = "application/vnd.masstransit+json" }, Encoding.UTF8.GetBytes(body)));
+
+        await Eventually.HoldsAsync(
+            "it is dead", async () => (await broker.ListAsync("list_queues", "name", "messages")).Contains("start-run_error\t1"));
+        Assert.Contains("start-run\t0", await broker.ListAsync("list_queues", "name", "messages"));
+        await broker.UseAsync(async channel =>
+        {
+            var dead = await channel.BasicGetAsync("start-run_error", autoAck: true);
+            Assert.Equal(body, Encoding.UTF8.GetString(dead!.Body.Span));
+            Assert.Equal(reason, Encoding.UTF8.GetString((byte[])dead.BasicProperties.Headers!["MT-Reason"]!));
+            Assert.True(dead.BasicProperties.Headers.ContainsKey("MT-Fault-Message"));
+        });
+        Assert.Empty(worker.Commands.Started);
     }
 
     private static void Commands(PipelineBusBuilder bus) => bus.HandleRunCommands<RecordedCommands>();

@@ -18,11 +18,12 @@ public sealed class StockConsumerTests
         host.HandOver(new CommittedRange(
             Batches.Stream("alice"), 1, 41, [Batches.Event("weather_changed", """{"sun":true}"""), Batches.Event(EventTypes.AgentCompleted, """{"result":"42"}""")]));
 
-        await Eventually.HoldsAsync("page and typed event", () => stock.Lines("completed").Count == 1 && Pages(stock).Any());
-        var page = Pages(stock).Single();
+        await Eventually.HoldsAsync("page and typed event", () => stock.Lines("completed").Count > 0 && Pages(stock).Any());
+        var page = Pages(stock).First();
         Assert.Equal("7:default:alice", page.GetProperty("streams")[0].GetProperty("stream").GetString());
         Assert.Equal(["weather_changed", "agent_completed"], page.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("type").GetString()));
-        var completed = stock.Lines("completed").Single().GetProperty("event");
+        Assert.Single(Pages(stock).DistinctBy(p => p.GetProperty("number").GetInt64()));
+        var completed = stock.Lines("completed")[0].GetProperty("event");
         Assert.Equal(("alice", 42, "42"), (
             completed.GetProperty("user").GetString(), completed.GetProperty("position").GetInt64(), completed.GetProperty("result").GetString()));
     }

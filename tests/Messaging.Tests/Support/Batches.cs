@@ -20,7 +20,7 @@ internal static class Batches
             CultureInfo.InvariantCulture,
             $$"""{"id":"{{Guid.CreateVersion7()}}","type":"{{type}}","time":"2026-11-23T03:08:00.123Z","thread":"t-1","run":"r-1","sequence":{{sequence}},"data":{{data}}}""")));
 
-    public static PendingBatch Pending(CommittedBatch batch, Action<CommittedBatch>? confirmed = null) => new(batch, confirmed ?? (_ => { }));
+    public static PendingBatch Pending(CommittedBatch batch, Action<CommittedBatch>? confirmed = null) => new(batch, since: 0, pending => confirmed?.Invoke(pending.Batch));
 
     public static string Text(ReadOnlyMemory<byte> body) => Encoding.UTF8.GetString(body.Span);
 }

@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 namespace Pipeline.Messaging.Tests;
 
 /// <summary>A virtual host of a real broker.</summary>
-internal sealed class Broker(RabbitServer server, string virtualHost)
+internal sealed partial class Broker(RabbitServer server, string virtualHost)
 {
     public const string PageExchange = "Pipeline.Contracts:AgentEventPage";
 
@@ -74,6 +74,12 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
         [.. (await server.ControlAsync([what, "-p", virtualHost, "--no-table-headers", "--silent", .. columns]))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
 
+    /// <summary>Open connections of this virtual host: what the client calls them, and the broker's id.</summary>
+    public async Task<IReadOnlyList<(string Name, string Pid)>> ConnectionsAsync() =>
+        [.. (await server.ControlAsync("list_connections", "vhost", "pid", "client_properties", "--no-table-headers", "--silent"))
+            .Split('\n').Select(line => line.Split('\t')).Where(line => line[0] == virtualHost)
+            .Select(line => (NameIn().Match(line[2]).Groups[1].Value, line[1]))];
+
     public Task AllowAsync(string user) => server.ControlAsync("set_permissions", "-p", virtualHost, user, ".*", ".*", ".*");
 
     /// <summary>Deletes a queue under its owner's feet.</summary>
@@ -85,6 +91,13 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
             rabbit_amqqueue:delete(Q, false, false, <<"test">>), ok.
             """);
 
+    /// <summary>Erlang that puts a message of MassTransit's into a queue, past all publishers.</summary>
+    public string Publish(string queue, string json) =>
+        $$"""
+        X = rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<>>),
+        rabbit_basic:publish(X, <<"{{queue}}">>, [{content_type, <<"application/vnd.masstransit+json">>}], <<"{{json.Replace("\"", "\\\"", StringComparison.Ordinal)}}">>), ok.
+        """;
+
     /// <summary>Closes a connection from the broker's side, as when its process died.</summary>
     public async Task CloseConnectionAsync(string name)
     {
@@ -94,7 +107,21 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
     }
 
     /// <summary>Removes a binding between exchanges.</summary>
-    public async Task UnbindAsync(string source, string destination)
+    public Task UnbindAsync(string source, string destination) =>
+        UseAsync(channel => channel.ExchangeUnbindAsync(destination, source, routingKey: ""));
+
+    /// <summary>Someone else's queue of pages that accepts none and says so to the publisher.</summary>
+    public Task BindFullQueueAsync(string queue) => UseAsync(async channel =>
+    {
+        await channel.ExchangeDeclareAsync(PageExchange, ExchangeType.Fanout, durable: true);
+        await channel.QueueDeclareAsync(
+            queue, durable: true, exclusive: false, autoDelete: false,
+            new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" });
+        await channel.QueueBindAsync(queue, PageExchange, routingKey: "");
+    });
+
+    /// <summary>Does something with a plain client.</summary>
+    public async Task UseAsync(Func<IChannel, Task> use)
     {
         var factory = new ConnectionFactory
         {
@@ -102,6 +129,9 @@ internal sealed class Broker(RabbitServer server, string virtualHost)
         };
         await using var connection = await factory.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
-        await channel.ExchangeUnbindAsync(destination, source, routingKey: "");
+        await use(channel);
     }
+
+    [System.Text.RegularExpressions.GeneratedRegex("\"connection_name\",\"([^\"]*)\"")]
+    private static partial System.Text.RegularExpressions.Regex NameIn();
 }

@@ -31,6 +31,8 @@ internal sealed class BusHost : IAsyncDisposable
 
     public BusHealth Health => Get<BusHealth>();
 
+    public RecordedLogs Logs => Get<RecordedLogs>();
+
     public T Get<T>()
         where T : notnull => _host.Services.GetRequiredService<T>();
 
@@ -51,7 +53,9 @@ internal sealed class BusHost : IAsyncDisposable
 
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(configuration);
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new TestOutput());
+        var logs = new RecordedLogs();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(logs);
+        builder.Services.AddSingleton(logs);
         builder.Services.AddSingleton<RecordedPages>();
         builder.Services.AddSingleton<RecordedCommands>();
         builder.Services.AddPipelinePersistence(name);
@@ -63,9 +67,10 @@ internal sealed class BusHost : IAsyncDisposable
 
     /// <summary>Appends one event of the user's to the log, and so to the outbox.</summary>
     public Task AppendAsync(string user, string text) =>
-        Get<EventLog>().AppendAsync(
-            [Get<EventEncoder>().Encode(new AgentThinking { Tenant = "default", User = user, Thread = "t", Run = "r", Text = text })],
-            TestContext.Current.CancellationToken);
+        AppendAsync(new AgentThinking { Tenant = "default", User = user, Thread = "t", Run = "r", Text = text });
+
+    public Task AppendAsync(AgentEvent @event) =>
+        Get<EventLog>().AppendAsync([Get<EventEncoder>().Encode(@event)], TestContext.Current.CancellationToken);
 
     /// <summary>How many outbox rows there are, whoever owns them.</summary>
     public async Task<int> OutboxRowsAsync()
@@ -106,6 +111,9 @@ internal sealed class RecordedPages : IPageSubscriber
 
     public int Rebounds { get; private set; }
 
+    /// <summary>A page is taken in only when this is set.</summary>
+    public ManualResetEventSlim Hold { get; set; } = new(initialState: true);
+
     public IReadOnlyList<BusPage> Pages => Copy(_pages);
 
     public IReadOnlyList<BusPage> Beacons => Copy(_beacons);
@@ -120,6 +128,7 @@ internal sealed class RecordedPages : IPageSubscriber
 
     public void OnPage(BusPage page)
     {
+        Hold.Wait(TestContext.Current.CancellationToken);
         lock (_lock)
         {
             (page.Streams.Count > 0 ? _pages : _beacons).Add(page);
@@ -188,32 +197,4 @@ internal sealed class RecordedCommands : IRunCommandHandler
             return [.. runs];
         }
     }
-}
-
-/// <summary>Shows warnings and errors beside a test that failed.</summary>
-internal sealed class TestOutput : ILoggerProvider, ILogger
-{
-    private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
-
-    public ILogger CreateLogger(string categoryName) => this;
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-    {
-        try
-        {
-            _output?.WriteLine($"{logLevel} {eventId.Id}: {formatter(state, exception)} {exception?.Message}");
-        }
-        catch (InvalidOperationException)
-        {
-            // The test is over.
-        }
-    }
-
-    public void Dispose() { }
 }

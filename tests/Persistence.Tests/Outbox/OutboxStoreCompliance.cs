@@ -51,6 +51,30 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
     }
 
     [Fact]
+    public async Task Rows_of_another_owner_or_another_generation_stay_whatever_their_ids()
+    {
+        var ids = await AddRowsAsync(1, One.Identity.Id);
+        var others = await AddRowsAsync(1, Two.Identity.Id);
+        var generation = await One.Outbox.ReadGenerationAsync(Stop);
+
+        await One.Outbox.DeleteAsync(generation - 1, ids, Stop);
+        await One.Outbox.DeleteAsync(generation, others, Stop);
+
+        Assert.Equal(ids, await One.Outbox.ReadOwnIdsAsync(10, Stop));
+        Assert.Equal(others, await Two.Outbox.ReadOwnIdsAsync(10, Stop));
+        await One.Outbox.DeleteAsync(generation, ids, Stop);
+        Assert.Empty(await One.Outbox.ReadOwnIdsAsync(10, Stop));
+    }
+
+    [Fact]
+    public async Task Own_rows_are_read_on_from_an_id()
+    {
+        var ids = await AddRowsAsync(5, One.Identity.Id);
+
+        Assert.Equal(ids[2..4], await One.Outbox.ReadOwnIdsAsync(ids[1], 2, Stop));
+    }
+
+    [Fact]
     public async Task A_row_without_an_owner_is_taken_by_one_process()
     {
         var ids = await AddRowsAsync(40, owner: null);
@@ -69,7 +93,7 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         Assert.Equal(ids, Taken(One).Concat(Taken(Two)).Order());
 
         async Task<(TestProcess By, long[] Ids)> TakeAsync(TestProcess process) =>
-            (process, [.. (await process.Outbox.TakeUnownedAsync(7, Stop)).Select(batch => batch.OutboxId)]);
+            (process, [.. (await process.Outbox.TakeUnownedAsync(OutboxReading.Rows(7), Stop)).Select(batch => batch.OutboxId)]);
     }
 
     [Fact]
@@ -83,11 +107,11 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         await AddRowsAsync(2, One.Identity.Id);
         await AddRowsAsync(2, owner: null);
 
-        var first = await One.Outbox.TakeAbandonedAsync([expired], 3, Stop);
-        var second = await One.Outbox.TakeAbandonedAsync([expired], 3, Stop);
+        var first = await One.Outbox.TakeAbandonedAsync([expired], OutboxReading.Rows(3), Stop);
+        var second = await One.Outbox.TakeAbandonedAsync([expired], OutboxReading.Rows(3), Stop);
 
         Assert.Equal(abandoned, first.Concat(second).Select(batch => batch.OutboxId));
-        Assert.Empty(await One.Outbox.TakeAbandonedAsync([expired, One.Identity.Id], 3, Stop));
+        Assert.Empty(await One.Outbox.TakeAbandonedAsync([expired, One.Identity.Id], OutboxReading.Rows(3), Stop));
         Assert.Equal(2, (await Two.Outbox.ReadOwnIdsAsync(10, Stop)).Count);
     }
 
@@ -97,7 +121,7 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         var created = await CreateRunAsync();
         await QueryAsync(context => context.Outbox.ExecuteUpdateAsync(set => set.SetProperty(row => row.Owner, (Guid?)null), Stop));
 
-        var command = Assert.Single(await Two.Outbox.TakeUnownedAsync(10, Stop), batch => batch.Command is not null);
+        var command = Assert.Single(await Two.Outbox.TakeUnownedAsync(OutboxReading.Rows(10), Stop), batch => batch.Command is not null);
         Assert.Empty(command.Ranges);
         Assert.Equal(created.Run, JsonSerializer.Deserialize<StartRun>(command.Command!.Message, AgentEventJson.Full)!.Run);
     }
@@ -114,7 +138,7 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         var gone = await AddRowsAsync(1, owner: null, Payload((Alice, 1, 2)));
         await QueryAsync(context => context.Events.Where(row => row.Position <= 2).ExecuteDeleteAsync(Stop));
 
-        var batches = await One.Outbox.TakeUnownedAsync(10, Stop);
+        var batches = await One.Outbox.TakeUnownedAsync(OutboxReading.Rows(10), Stop);
         Assert.Equal([ids[0], gone[0]], batches.Select(batch => batch.OutboxId));
         var range = Assert.Single(batches[0].Ranges);
         Assert.Equal((3, 2), (range.First, range.Events.Count));
@@ -128,7 +152,7 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         await ThinkAsync("b", "bob");
         await AddRowsAsync(1, owner: null, Payload((Alice, 1, 1), (Bob, 1, 1)));
 
-        var batch = Assert.Single(await One.Outbox.TakeUnownedAsync(10, Stop));
+        var batch = Assert.Single(await One.Outbox.TakeUnownedAsync(OutboxReading.Rows(10), Stop));
         Assert.Equal([Alice, Bob], batch.Ranges.Select(range => range.Stream));
     }
 
@@ -141,12 +165,14 @@ public abstract class OutboxStoreCompliance(string provider) : StoreSuite(provid
         }
 
         var ids = await AddRowsAsync(20, owner: null, Payload((Alice, 1, 5)));
-        var first = await One.Outbox.TakeUnownedAsync(20, Stop);
+        var first = await One.Outbox.TakeUnownedAsync(OutboxReading.Rows(20), Stop);
 
         Assert.InRange(first.Sum(batch => batch.Bytes), 1, 18_000_000);
         Assert.Equal(ids[..first.Count], first.Select(batch => batch.OutboxId));
         Assert.All(first, batch => Assert.Equal(5, batch.Ranges[0].Events.Count));
+        Assert.Equal(ids[..first.Count], await One.Outbox.ReadOwnIdsAsync(ids[0] - 1, 100, Stop));
         Assert.NotEmpty(await One.Outbox.ReadAsync(ids[first.Count..], Stop));
+        Assert.Single(await One.Outbox.TakeUnownedAsync(new OutboxBound(Rows: 10, Bytes: 1), Stop));
     }
 
     private Task ThinkAsync(string text, string user = "alice") => One.AppendAsync(
