@@ -46,7 +46,7 @@ public sealed class LockedStream : IAsyncDisposable
     {
         AppendShape.Check(events);
         await Context.SaveChangesAsync(cancellationToken);
-        var mode = new AppendMode(Wait: true, _identity.Id, Own: true);
+        var mode = new AppendMode(Wait: true, _handover.OwnerIn(_identity), Own: true);
         var stored = await _log.AppendAsync(_transaction!, [events], mode, cancellationToken);
         if (stored.Batch is { } batch)
         {
@@ -62,7 +62,7 @@ public sealed class LockedStream : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(command);
         var described = OutboxPayload.Describe(command);
-        var row = new OutboxRow { Owner = _identity.Id, Kind = OutboxKind.Command, Payload = OutboxPayload.Write(described) };
+        var row = new OutboxRow { Owner = _handover.OwnerIn(_identity), Kind = OutboxKind.Command, Payload = OutboxPayload.Write(described) };
         Context.Outbox.Add(row);
         _commands.Add((row, described));
     }

@@ -27,6 +27,12 @@ internal sealed partial class Relay(
     private readonly Wake _wake = new();
     private readonly ILogger<Relay> _logger = logger;
 
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        handover.Offered += _wake.Set;
+        return base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var work = new CancellationTokenSource();
@@ -39,6 +45,7 @@ internal sealed partial class Relay(
         var beacons = BeaconAsync(timer, work.Token);
         var cleaning = cleaner.RunAsync(work.Token);
         var drained = await TryDrainAsync(cleaning, stoppingToken, work.Token);
+        handover.Offered -= _wake.Set;
 
         timer.Dispose();
         await beacons;
@@ -68,7 +75,6 @@ internal sealed partial class Relay(
 
     private async Task RelayAsync(CancellationToken stoppingToken, CancellationToken work)
     {
-        handover.Offered += _wake.Set;
         await using var nudge = time.CreateTimer(_ => _wake.Set(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (true)
         {

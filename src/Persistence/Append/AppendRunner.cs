@@ -15,7 +15,7 @@ internal sealed partial class AppendRunner(
     private readonly ILogger _logger = logger;
 
     /// <summary>The mode of appends whose events this process's relay gets handed over.</summary>
-    public AppendMode Mode(bool wait) => new(wait, identity.Id, Own: true);
+    public AppendMode Mode(bool wait) => new(wait, handover.OwnerIn(identity), Own: true);
 
     /// <summary>
     /// One unit in a transaction of its own, waiting for its heads. After a COMMIT whose reply was lost, the next try finds

@@ -21,7 +21,10 @@ public sealed class OutboxHandover(IOptions<PersistenceOptions> options)
     private long _bytes;
     private long _refused;
 
-    /// <summary>Raised when there is something to take.</summary>
+    /// <summary>
+    /// Raised when there is something to take. Who subscribes is the relay: in a process without one nothing is kept, and its
+    /// outbox rows are nobody's, so that any other process publishes them.
+    /// </summary>
     public event Action? Offered;
 
     /// <summary>How many offers were refused so far.</summary>
@@ -33,10 +36,18 @@ public sealed class OutboxHandover(IOptions<PersistenceOptions> options)
     /// <summary>Whether rows that are set aside can no longer be told from forgotten ones.</summary>
     public bool IsSetAsideFull => _setAside.Count >= MostSetAside;
 
+    /// <summary>Whom this process's outbox rows belong to; null for nobody.</summary>
+    internal Guid? OwnerIn(ProcessIdentity process) => Offered is null ? null : process.Id;
+
     /// <summary>Called after a commit. False: full, the sweep will find it.</summary>
     public bool TryOffer(CommittedBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        if (Offered is null)
+        {
+            return true;
+        }
+
         var bytes = Interlocked.Add(ref _bytes, batch.Cost);
 
         // One batch larger than the limit is let in when nothing else is held, or it would never be.

@@ -69,6 +69,17 @@ public abstract class GroupAppendCompliance(string provider) : StoreSuite(provid
     }
 
     [Fact]
+    public async Task What_a_process_without_a_relay_commits_is_nobody_s_so_that_any_other_publishes_it()
+    {
+        One.StopRelay();
+
+        await AppendAsync(Events.Thinking());
+
+        Assert.False(One.Handover.TryTake(out _));
+        Assert.Null((await QueryAsync(context => context.Outbox.SingleAsync(Stop))).Owner);
+    }
+
+    [Fact]
     public async Task Units_of_one_stream_keep_the_order_of_their_calls()
     {
         var units = new List<Task<AppendResult>>();

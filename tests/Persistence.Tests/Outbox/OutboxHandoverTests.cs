@@ -8,6 +8,8 @@ public sealed class OutboxHandoverTests
 {
     private readonly OutboxHandover _handover = new(Options.Create(new PersistenceOptions { HandoverBytes = 10_000 }));
 
+    public OutboxHandoverTests() => _handover.Offered += () => { };
+
     [Fact]
     public void What_is_offered_is_taken_in_order_and_held_until_it_is_released()
     {

@@ -113,6 +113,9 @@ public sealed class TestProcess : IAsyncDisposable
         }).AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
         _services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
             .AddPipelinePersistence("test").BuildServiceProvider();
+
+        // As a relay does, so that the process owns what it commits.
+        Handover.Offered += Relay;
     }
 
     public PipelineDatabase Database => Get<PipelineDatabase>();
@@ -144,7 +147,14 @@ public sealed class TestProcess : IAsyncDisposable
         });
     }
 
+    /// <summary>The process has no relay any more.</summary>
+    public void StopRelay() => Handover.Offered -= Relay;
+
     public ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    private static void Relay()
+    {
+    }
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 }
