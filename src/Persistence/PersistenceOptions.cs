@@ -31,7 +31,10 @@ public sealed class PersistenceOptions
     /// <summary>Most bytes of event bodies kept in memory between commit and the broker's confirm. Default 64 MB.</summary>
     public long HandoverBytes { get; set; } = 64L * 1024 * 1024;
 
-    /// <summary>Events older than this are removed from the oldest end of each stream; null (default) keeps all.</summary>
+    /// <summary>
+    /// Events older than this are removed from the oldest end of each stream, and a run with its last event. At least one
+    /// minute; null (default) keeps all.
+    /// </summary>
     public TimeSpan? Retention { get; set; }
 
     /// <summary>Whether a host creates or updates the schema when it starts. Default false: run <c>migrate</c>.</summary>

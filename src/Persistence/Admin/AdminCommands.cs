@@ -44,10 +44,15 @@ public static class AdminCommands
                     return 2;
             }
         }
-        catch (Exception problem) when (problem is System.Data.Common.DbException or TimeoutException or ArgumentException)
+        catch (Exception problem)
         {
-            await Console.Error.WriteLineAsync($"{string.Join(' ', args)} failed: {problem.Message}");
+            await Console.Error.WriteLineAsync($"{string.Join(' ', args)} failed: {Describe(problem)}");
             return 1;
         }
     }
+
+    /// <summary>With its causes: "Failed to connect" alone does not tell why.</summary>
+    private static string Describe(Exception problem) => problem.InnerException is { } cause && cause.Message != problem.Message
+        ? $"{problem.Message} ({Describe(cause)})"
+        : problem.Message;
 }

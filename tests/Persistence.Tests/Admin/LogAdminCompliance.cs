@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Pipeline.Contracts;
 
 namespace Pipeline.Persistence.Tests;
@@ -36,28 +35,6 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
 
         Assert.True(before < first && first < second);
         Assert.Equal(second, (await One.AppendAsync(Events.Thinking())).Generation);
-    }
-
-    [Fact]
-    public async Task Retention_trims_the_oldest_prefix_of_each_stream()
-    {
-        for (var i = 0; i < 3; i++)
-        {
-            await One.AppendAsync(Events.Thinking());
-            await One.AppendAsync(Events.Thinking().By("bob"));
-        }
-
-        var cutoff = TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(-1);
-        await QueryAsync(context => context.Events.Where(row => row.Stream == Alice.Value && row.Position != 2)
-            .ExecuteUpdateAsync(row => row.SetProperty(e => e.StoredAt, cutoff.AddHours(-1)), Stop));
-        var trimmer = ActivatorUtilities.CreateInstance<RetentionTrimmer>(One.Get<IServiceProvider>());
-
-        Assert.Equal(1, await trimmer.TrimAsync(cutoff, Stop));
-
-        var page = await One.Reader.ReadAsync(Alice, 0, 10, int.MaxValue, Stop);
-        Assert.Equal((3L, 1L), (page.Head.Head, page.Head.Trimmed));
-        Assert.Equal([2, 3], page.Events.Select(e => e.Position));
-        Assert.Equal(0, (await One.Reader.ReadHeadsAsync([Bob], Stop))[Bob].Trimmed);
     }
 
     [Fact]
@@ -101,4 +78,18 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
 
 public sealed class LogAdminOnSqlite() : LogAdminCompliance("sqlite");
 
-public sealed class LogAdminOnPostgres() : LogAdminCompliance("postgres");
+public sealed class LogAdminOnPostgres() : LogAdminCompliance("postgres")
+{
+    [Theory]
+    [InlineData("Host=127.0.0.1;Port=1;Username=nobody")]
+    [InlineData("Host=nowhere.invalid;Username=nobody")]
+    public async Task A_command_without_its_database_says_so_and_fails(string connectionString)
+    {
+        await using var lost = new TestProcess("postgres", connectionString);
+        var services = lost.Get<IServiceProvider>();
+
+        Assert.Equal(1, await AdminCommands.RunAsync(["migrate"], services));
+        Assert.Equal(1, await AdminCommands.RunAsync(["admin", "new-epoch"], services));
+        Assert.Equal(1, await AdminCommands.RunAsync(["admin", "erase", "default", "alice"], services));
+    }
+}

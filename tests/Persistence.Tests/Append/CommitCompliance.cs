@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Pipeline.Persistence.Tests;
 
 /// <summary>Events and an application's own rows, in one transaction of the application's context.</summary>
-public abstract class CommitCompliance(string provider) : StoreSuite(provider)
+public abstract class CommitCompliance(string provider) : ShopSuite(provider)
 {
     [Fact]
     public async Task Changes_and_events_are_committed_as_one()
@@ -173,50 +173,11 @@ public abstract class CommitCompliance(string provider) : StoreSuite(provider)
         Assert.Equal(LogLevel.Error, level);
         Assert.StartsWith("2 published events were never committed and are lost: agent_started, agent_thinking", text, StringComparison.Ordinal);
     }
-
-    protected abstract void Use(DbContextOptionsBuilder<Shop> options, string connectionString);
-
-    protected async Task<Shop> OpenShopAsync(Action<DbContextOptionsBuilder<Shop>>? more = null)
-    {
-        var options = new DbContextOptionsBuilder<Shop>();
-        Use(options, ConnectionString);
-        more?.Invoke(options);
-        var shop = new Shop(options.Options);
-        await shop.Database.ExecuteSqlRawAsync("create table if not exists orders (\"Id\" integer primary key, \"Name\" text not null)", Stop);
-        return shop;
-    }
-
-    protected async Task<List<string>> OrdersAsync()
-    {
-        await using var shop = await OpenShopAsync();
-        return await shop.Orders.Select(order => order.Name).ToListAsync(Stop);
-    }
-
-    protected async Task<long> HeadAsync() => (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Head;
 }
 
 public sealed class CommitOnSqlite() : CommitCompliance("sqlite")
 {
     protected override void Use(DbContextOptionsBuilder<Shop> options, string connectionString) => options.UseSqlite(connectionString);
-}
-
-/// <summary>An application's own table.</summary>
-public sealed class Shop(DbContextOptions<Shop> options) : DbContext(options)
-{
-    private static int _ids;
-
-    public DbSet<Order> Orders => Set<Order>();
-
-    public static int NextId() => Interlocked.Increment(ref _ids);
-
-    protected override void OnModelCreating(ModelBuilder modelBuilder) =>
-        modelBuilder.Entity<Order>().ToTable("orders").Property(order => order.Id).ValueGeneratedNever();
-}
-
-public sealed class Order
-{
-    public int Id { get; set; } = Shop.NextId();
-    public required string Name { get; set; }
 }
 
 /// <summary>Keeps what was logged.</summary>
