@@ -3,6 +3,7 @@ namespace Pipeline.Persistence;
 /// <summary>Section <c>Persistence</c> of the configuration.</summary>
 public sealed class PersistenceOptions
 {
+    /// <summary>Name of the section.</summary>
     public const string Section = "Persistence";
 
     /// <summary><c>postgres</c> (default) or <c>sqlite</c>.</summary>
@@ -16,7 +17,7 @@ public sealed class PersistenceOptions
     /// <summary>Bound on any one statement, 1 to 300 s. Default 10 s.</summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Bound on waiting for a stream's head lock, in the database or in the process, 0.1 to 60 s. Default 5 s.</summary>
+    /// <summary>Bound on waiting for a stream's head lock, in the database or in the process, 0.1 to 60 s and less than CommandTimeout. Default 5 s.</summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Most UTF-8 bytes of one event's JSON, 1 KB to 4 MB. Default 262,144.</summary>

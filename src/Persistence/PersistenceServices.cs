@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace Pipeline.Persistence;
 
+/// <summary>Adds this library to a host.</summary>
 public static class PersistenceServices
 {
     /// <summary>Adds the log, outbox, runs and acks; options from section <c>Persistence</c>.</summary>
@@ -22,12 +23,14 @@ public static class PersistenceServices
         services.AddSingleton<OutboxHandover>();
         services.AddSingleton<PipelineDatabase>();
         services.AddSingleton<AppendRunner>();
+        services.AddSingleton<SameDatabase>();
         services.AddSingleton<CallerCommit>();
         services.AddSingleton(provider => new EventLog(
             provider.GetRequiredService<PipelineDatabase>(),
             provider.GetRequiredService<EventEncoder>(),
             provider.GetRequiredService<AppendRunner>(),
-            provider.GetRequiredService<CallerCommit>()));
+            provider.GetRequiredService<CallerCommit>(),
+            provider.GetRequiredService<SameDatabase>()));
         services.AddSingleton(provider => new RunAppender(
             provider.GetRequiredService<PipelineDatabase>(),
             provider.GetRequiredService<AppendRunner>(),
@@ -36,7 +39,7 @@ public static class PersistenceServices
         services.AddSingleton<LogReader>();
         services.AddSingleton<LogAdmin>();
         services.AddSingleton<SchemaCheck>();
-        services.AddHostedService<SchemaGate>();
+        services.AddHostedService<SchemaWatch>();
         services.AddHostedService<RetentionTrimmer>();
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<RunStore>();

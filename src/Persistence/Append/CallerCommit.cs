@@ -9,7 +9,8 @@ namespace Pipeline.Persistence;
 
 /// <summary>Commits a caller's changes and events as one.</summary>
 internal sealed class CallerCommit(
-    PipelineDatabase database, AppendRunner runner, Failpoints failpoints, TimeProvider time, IOptions<PersistenceOptions> options)
+    PipelineDatabase database, SameDatabase same, AppendRunner runner, Failpoints failpoints, TimeProvider time,
+    IOptions<PersistenceOptions> options)
 {
     private static readonly TimeSpan SettleDelay = TimeSpan.FromMilliseconds(200);
 
@@ -66,6 +67,7 @@ internal sealed class CallerCommit(
         StoredAppend stored;
         await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken))
         {
+            await same.CheckAsync(transaction.GetDbTransaction(), cancellationToken);
             try
             {
                 await db.SaveChangesAsync(acceptAllChangesOnSuccess: false, cancellationToken);
@@ -119,7 +121,7 @@ internal sealed class CallerCommit(
 
     private bool IsTimeout(Exception problem)
     {
-        var isTimeout = database.Log.Classify(problem) == Failure.LockTimeout;
+        var isTimeout = database.Log.Classify(problem) is Failure.LockTimeout or Failure.StatementTimeout;
         for (var cause = problem; cause is not null && !isTimeout; cause = cause.InnerException)
         {
             isTimeout = cause is TimeoutException;

@@ -24,11 +24,15 @@ internal static class PostgresAppendSql
         from pipeline.log_generation g where g.id = 1
         """;
 
-    /// <summary>Bounds lock waits and statements in someone else's transaction. $1 lock, $2 statement timeout.</summary>
+    /// <summary>
+    /// Bounds lock waits and statements in someone else's transaction, where its own bounds are none or longer. $1 lock, $2
+    /// statement timeout, in milliseconds.
+    /// </summary>
     public const string Bound = """
         select set_config('pipeline.lock_timeout', current_setting('lock_timeout'), true),
                set_config('pipeline.statement_timeout', current_setting('statement_timeout'), true),
-               set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)
+               set_config('lock_timeout', least(nullif(extract(epoch from current_setting('lock_timeout')::interval) * 1000, 0)::bigint, $1::bigint)::text, true),
+               set_config('statement_timeout', least(nullif(extract(epoch from current_setting('statement_timeout')::interval) * 1000, 0)::bigint, $2::bigint)::text, true)
         """;
 
     /// <summary>Undoes <see cref="Bound"/>.</summary>

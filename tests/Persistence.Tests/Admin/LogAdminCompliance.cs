@@ -13,7 +13,9 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
         await One.AppendAsync(thought);
         await One.AppendAsync(Events.Thinking().By("bob"));
         await CreateRunAsync();
-        await One.Acks.WriteAsync([new ClientAck(Alice, "phone", new Cursor("abcdef1234", 1))], Stop);
+        var generation = (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Generation;
+        await One.Acks.WriteAsync([new ClientAck(Alice, "phone", new Cursor(Epoch.Of(generation, Alice, 1), 1))], Stop);
+        Assert.NotNull(await One.Acks.ReadAsync(Alice, "phone", Stop));
 
         Assert.Equal(2, await One.Get<LogAdmin>().EraseAsync(Alice, Stop));
 
@@ -64,6 +66,8 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
         Assert.Equal(0, await AdminCommands.RunAsync(["admin", "new-epoch"], services));
         Assert.Equal(0, await AdminCommands.RunAsync(["admin", "erase", "default", "alice"], services));
         Assert.Equal(1, await AdminCommands.RunAsync(["admin", "erase", "default", ""], services));
+        Assert.Equal(0, await AdminCommands.RunAsync(["admin", "undelivered"], services));
+        Assert.Equal(0, await AdminCommands.RunAsync(["admin", "undelivered", "default", "alice"], services));
         Assert.Equal(2, await AdminCommands.RunAsync(["admin", "explode"], services));
         Assert.Null(await AdminCommands.RunAsync(["--urls=http://127.0.0.1:1"], services));
     }

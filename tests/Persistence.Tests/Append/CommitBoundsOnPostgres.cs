@@ -95,6 +95,8 @@ public sealed class CommitBoundsOnPostgres() : ShopSuite("postgres")
     protected override void Use(DbContextOptionsBuilder<Shop> options, string connectionString) =>
         options.UseNpgsql(connectionString + ";Pooling=false");
 
+    protected override async Task<string> OtherDatabaseAsync() => await (await ServerAsync()).CreateDatabaseAsync();
+
     private Task<Shop> OpenShopAsync(bool retries, Action<DbContextOptionsBuilder<Shop>>? with = null, string more = "") => OpenShopAsync(options =>
     {
         options.UseNpgsql(ConnectionString + ";Pooling=false" + more, npgsql =>

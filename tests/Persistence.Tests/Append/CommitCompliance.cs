@@ -110,6 +110,19 @@ public abstract class CommitCompliance(string provider) : ShopSuite(provider)
     }
 
     [Fact]
+    public async Task An_application_in_another_database_is_refused()
+    {
+        await using var elsewhere = await OpenElsewhereAsync();
+        elsewhere.Orders.Add(new Order { Name = "tea" });
+        var commit = await Assert.ThrowsAsync<ArgumentException>(() => One.Log.CommitAsync(elsewhere, [Events.Thinking()], Stop));
+        Assert.Contains("only in the same database", commit.Message, StringComparison.Ordinal);
+        Assert.Empty(await elsewhere.Orders.AsNoTracking().ToListAsync(Stop));
+
+        await using var transaction = await elsewhere.Database.BeginTransactionAsync(Stop);
+        await Assert.ThrowsAsync<ArgumentException>(() => One.Log.AppendAsync(transaction.GetDbTransaction(), [Events.Thinking()], Stop));
+    }
+
+    [Fact]
     public async Task A_refused_append_leaves_the_owners_transaction_usable()
     {
         await using var shop = await OpenShopAsync();
@@ -139,10 +152,15 @@ public abstract class CommitCompliance(string provider) : ShopSuite(provider)
             Assert.Contains("ended already", over.Message, StringComparison.Ordinal);
         }
 
+        await using var owned = await shop.Database.BeginTransactionAsync(Stop);
         using var scope = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled);
-        var ambient = await Assert.ThrowsAsync<InvalidOperationException>(() => One.Log.CommitAsync(shop, [Events.Thinking()], Stop));
-        Assert.Contains("TransactionScope", ambient.Message, StringComparison.Ordinal);
+        await RefusesAmbientAsync(() => One.Log.CommitAsync(shop, [Events.Thinking()], Stop));
+        await RefusesAmbientAsync(() => One.Log.AppendAsync([One.Encoder.Encode(Events.Thinking())], Stop));
+        await RefusesAmbientAsync(() => One.Log.AppendAsync(owned.GetDbTransaction(), [Events.Thinking()], Stop));
     }
+
+    private static async Task RefusesAmbientAsync(Func<Task> append) => Assert.Contains(
+        "TransactionScope", (await Assert.ThrowsAsync<InvalidOperationException>(append)).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task The_publisher_commits_what_was_published()
@@ -178,12 +196,16 @@ public abstract class CommitCompliance(string provider) : ShopSuite(provider)
 public sealed class CommitOnSqlite() : CommitCompliance("sqlite")
 {
     protected override void Use(DbContextOptionsBuilder<Shop> options, string connectionString) => options.UseSqlite(connectionString);
+
+    protected override Task<string> OtherDatabaseAsync() => Task.FromResult(ConnectionString.Replace("pipeline.db", "other.db", StringComparison.Ordinal));
 }
 
 /// <summary>Keeps what was logged.</summary>
 public sealed class MemoryLog<T> : ILogger<T>
 {
-    public List<(LogLevel Level, string Text)> Entries { get; } = [];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Text)> _entries = [];
+
+    public IReadOnlyCollection<(LogLevel Level, string Text)> Entries => _entries;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
@@ -193,6 +215,6 @@ public sealed class MemoryLog<T> : ILogger<T>
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         ArgumentNullException.ThrowIfNull(formatter);
-        Entries.Add((logLevel, formatter(state, exception)));
+        _entries.Enqueue((logLevel, formatter(state, exception)));
     }
 }

@@ -7,6 +7,14 @@ public abstract class ShopSuite(string provider) : StoreSuite(provider)
 {
     protected abstract void Use(DbContextOptionsBuilder<Shop> options, string connectionString);
 
+    protected abstract Task<string> OtherDatabaseAsync();
+
+    protected async Task<Shop> OpenElsewhereAsync()
+    {
+        var other = await OtherDatabaseAsync();
+        return await OpenShopAsync(options => Use(options, other));
+    }
+
     protected async Task<Shop> OpenShopAsync(Action<DbContextOptionsBuilder<Shop>>? more = null)
     {
         var options = new DbContextOptionsBuilder<Shop>();
