@@ -31,8 +31,10 @@ internal static class PostgresAppendSql
     public const string Bound = """
         select set_config('pipeline.lock_timeout', current_setting('lock_timeout'), true),
                set_config('pipeline.statement_timeout', current_setting('statement_timeout'), true),
-               set_config('lock_timeout', least(nullif(extract(epoch from current_setting('lock_timeout')::interval) * 1000, 0)::bigint, $1::bigint)::text, true),
-               set_config('statement_timeout', least(nullif(extract(epoch from current_setting('statement_timeout')::interval) * 1000, 0)::bigint, $2::bigint)::text, true)
+               set_config('lock_timeout', least($1::bigint, nullif(
+                 extract(epoch from current_setting('lock_timeout')::interval) * 1000, 0)::bigint)::text, true),
+               set_config('statement_timeout', least($2::bigint, nullif(
+                 extract(epoch from current_setting('statement_timeout')::interval) * 1000, 0)::bigint)::text, true)
         """;
 
     /// <summary>Undoes <see cref="Bound"/>.</summary>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Pipeline.Contracts;
 
@@ -95,5 +96,17 @@ public sealed class LogAdminOnPostgres() : LogAdminCompliance("postgres")
         Assert.Equal(1, await AdminCommands.RunAsync(["migrate"], services));
         Assert.Equal(1, await AdminCommands.RunAsync(["admin", "new-epoch"], services));
         Assert.Equal(1, await AdminCommands.RunAsync(["admin", "erase", "default", "alice"], services));
+    }
+
+    [Fact]
+    public async Task Without_its_database_everything_throws_what_it_says_it_throws()
+    {
+        await using var lost = new TestProcess("postgres", "Host=127.0.0.1;Port=1;Username=nobody");
+
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Get<LogAdmin>().BeginEpochAsync(Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Acks.ReadAsync(Alice, "phone", Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Runs.GetAsync(Alice, "r-1", Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Reader.ReadAsync(Alice, 0, 10, 1000, Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.AppendAsync(Events.Thinking()));
     }
 }
