@@ -3,6 +3,7 @@ namespace Pipeline.Persistence;
 /// <summary>Section <c>Persistence</c> of the configuration.</summary>
 public sealed class PersistenceOptions
 {
+    /// <summary>Name of the section.</summary>
     public const string Section = "Persistence";
 
     /// <summary><c>postgres</c> (default) or <c>sqlite</c>.</summary>
@@ -16,7 +17,7 @@ public sealed class PersistenceOptions
     /// <summary>Bound on any one statement, 1 to 300 s. Default 10 s.</summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Bound on waiting for a stream's head lock, in the database or in the process, 0.1 to 60 s. Default 5 s.</summary>
+    /// <summary>Bound on waiting for a stream's head lock, in the database or in the process, 0.1 to 60 s and less than CommandTimeout. Default 5 s.</summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Most UTF-8 bytes of one event's JSON, 1 KB to 4 MB. Default 262,144.</summary>
@@ -31,7 +32,10 @@ public sealed class PersistenceOptions
     /// <summary>Most bytes of event bodies kept in memory between commit and the broker's confirm. Default 64 MB.</summary>
     public long HandoverBytes { get; set; } = 64L * 1024 * 1024;
 
-    /// <summary>Events older than this are removed from the oldest end of each stream; null (default) keeps all.</summary>
+    /// <summary>
+    /// Events older than this are removed from the oldest end of each stream, and a run with its last event. At least one
+    /// minute; null (default) keeps all.
+    /// </summary>
     public TimeSpan? Retention { get; set; }
 
     /// <summary>Whether a host creates or updates the schema when it starts. Default false: run <c>migrate</c>.</summary>

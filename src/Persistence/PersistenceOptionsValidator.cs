@@ -15,6 +15,13 @@ internal sealed class PersistenceOptionsValidator : IValidateOptions<Persistence
         Between(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300), errors);
         Between(nameof(options.LockTimeout), options.LockTimeout, TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(60), errors);
         Between(nameof(options.ProcessLease), options.ProcessLease, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), errors);
+        if (options.LockTimeout >= options.CommandTimeout && options.LockTimeout <= TimeSpan.FromSeconds(60))
+        {
+            errors.Add(Say(
+                nameof(options.LockTimeout), options.LockTimeout,
+                $"use less than CommandTimeout ('{options.CommandTimeout}'), which would end the wait first"));
+        }
+
         if (options.MaxEventBytes is < 1024 or > 4 * 1024 * 1024)
         {
             errors.Add(Say(nameof(options.MaxEventBytes), options.MaxEventBytes, "use 1024 to 4194304 bytes"));

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Pipeline.Persistence;
 
+/// <summary>Adds this library to a host.</summary>
 public static class PersistenceServices
 {
     /// <summary>Adds the log, outbox, runs and acks; options from section <c>Persistence</c>.</summary>
@@ -22,17 +23,19 @@ public static class PersistenceServices
         services.AddSingleton<PipelineDatabase>();
         services.AddSingleton<AppendRunner>();
         services.AddSingleton<GroupAppender>();
+        services.AddSingleton<SameDatabase>();
         services.AddSingleton<CallerCommit>();
         services.AddSingleton(provider => new EventLog(
             provider.GetRequiredService<PipelineDatabase>(),
             provider.GetRequiredService<EventEncoder>(),
             provider.GetRequiredService<GroupAppender>(),
-            provider.GetRequiredService<CallerCommit>()));
+            provider.GetRequiredService<CallerCommit>(),
+            provider.GetRequiredService<SameDatabase>()));
         services.AddScoped<AgentEventPublisher>();
         services.AddSingleton<LogReader>();
         services.AddSingleton<LogAdmin>();
         services.AddSingleton<SchemaCheck>();
-        services.AddHostedService<SchemaGate>();
+        services.AddHostedService<SchemaWatch>();
         services.AddHostedService<RetentionTrimmer>();
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<RunStore>();

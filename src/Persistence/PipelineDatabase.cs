@@ -59,11 +59,15 @@ public sealed class PipelineDatabase : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Log.DisposeAsync();
 
-    /// <summary>What to tell who waited for a lock; null when that is not what happened.</summary>
-    internal TimeoutException? AsTimeout(Exception exception) => Log.Classify(exception) == Failure.LockTimeout
-        ? new TimeoutException(
-            "A stream's head was locked by another transaction for longer than Persistence:LockTimeout; try again", exception)
-        : null;
+    /// <summary>What to tell who waited in vain; null when that is not what happened.</summary>
+    internal TimeoutException? AsTimeout(Exception exception) => Log.Classify(exception) switch
+    {
+        Failure.LockTimeout => new TimeoutException(
+            "A stream's head was locked by another transaction for longer than Persistence:LockTimeout; try again", exception),
+        Failure.StatementTimeout => new TimeoutException(
+            "A statement of the log ran for longer than Persistence:CommandTimeout and was ended; nothing of it is stored, try again", exception),
+        _ => null,
+    };
 
     private async Task<LockedStream?> OpenLockedAsync(StreamKey stream, StreamGate.Pass pass, bool wait, CancellationToken cancellationToken)
     {

@@ -31,6 +31,11 @@ public sealed class PersistenceOptionsTests
         Assert.Contains(problem, Assert.Single(Failures(("Provider", provider), ("ConnectionString", connectionString))), StringComparison.Ordinal);
 
     [Fact]
+    public void A_wait_for_a_lock_ends_before_its_statement_does() => Assert.Equal(
+        ["Persistence:LockTimeout is '00:00:05'; use less than CommandTimeout ('00:00:05'), which would end the wait first"],
+        Failures(("ConnectionString", "Host=localhost"), ("CommandTimeout", "00:00:05")));
+
+    [Fact]
     public void Defaults_with_a_connection_string_are_right() => Assert.Empty(Failures(("ConnectionString", "Host=localhost")));
 
     private static IReadOnlyList<string> Failures(params (string Key, string Value)[] settings)

@@ -1,4 +1,7 @@
+using System.Data;
+using System.Globalization;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Pipeline.Contracts;
 
 namespace Pipeline.Persistence;
@@ -11,15 +14,33 @@ public sealed class LogAdmin(PipelineDatabase database, TimeProvider time)
     // A migration may rewrite a table.
     private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);
 
+    // A change that waits for its table's lock makes every append wait behind it: it gives up, and comes again.
+    private static readonly TimeSpan MigrationLockTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MigrationPause = TimeSpan.FromSeconds(2);
+    private const int MigrationTries = 20;
+
     /// <summary>Creates or updates the schema. Returns the migrations it applied.</summary>
+    /// <exception cref="TimeoutException">Long transactions hold a table, or another process migrates; nothing is half done.</exception>
     public async Task<IReadOnlyList<string>> MigrateAsync(CancellationToken cancellationToken)
     {
-        await using var context = database.CreateContext();
-        context.Database.SetCommandTimeout(MigrationTimeout);
-        using var turn = await SqliteMigrationGuard.EnterAsync(context.Database, time, cancellationToken);
-        var before = (await context.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
-        await context.Database.MigrateAsync(cancellationToken);
-        return [.. context.Database.GetMigrations().Where(id => !before.Contains(id))];
+        for (var number = 1; ; number++)
+        {
+            try
+            {
+                return await MigrateOnceAsync(cancellationToken);
+            }
+            catch (Exception held) when (database.Log.Classify(held) == Failure.LockTimeout)
+            {
+                if (number == MigrationTries)
+                {
+                    throw new TimeoutException(
+                        $"A table stayed locked for {MigrationLockTimeout:c}, {number} times; end the transactions that pg_stat_activity shows as long, and migrate again",
+                        held);
+                }
+
+                await Task.Delay(MigrationPause, time, cancellationToken);
+            }
+        }
     }
 
     /// <summary>
@@ -52,8 +73,8 @@ public sealed class LogAdmin(PipelineDatabase database, TimeProvider time)
         }
 
         await context.Runs.Where(row => row.Stream == stream.Value).ExecuteDeleteAsync(cancellationToken);
-        await context.Acks.Where(row => row.Stream == stream.Value).ExecuteDeleteAsync(cancellationToken);
         await context.Idempotency.Where(row => row.Stream == stream.Value).ExecuteDeleteAsync(cancellationToken);
+        await AckStore.EraseAsync(context, stream, cancellationToken);
         await context.Heads.Where(row => row.Stream == stream.Value).ExecuteUpdateAsync(
             row => row.SetProperty(head => head.Incarnation, head => head.Incarnation + 1)
                 .SetProperty(head => head.Head, 0L)
@@ -61,5 +82,46 @@ public sealed class LogAdmin(PipelineDatabase database, TimeProvider time)
             cancellationToken);
         await locked.CommitAsync(cancellationToken);
         return erased;
+    }
+
+    private async Task<IReadOnlyList<string>> MigrateOnceAsync(CancellationToken cancellationToken)
+    {
+        await using var context = database.CreateContext();
+        context.Database.SetCommandTimeout(MigrationTimeout);
+        using var turn = await SqliteMigrationGuard.EnterAsync(context.Database, time, cancellationToken);
+        var before = (await context.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
+
+        // Where there is no database yet, migrating makes it, and nobody holds anything.
+        if (database.IsSqlite || !await context.Database.CanConnectAsync(cancellationToken))
+        {
+            await context.Database.MigrateAsync(cancellationToken);
+        }
+        else
+        {
+            await MigrateBoundedAsync(context.Database, cancellationToken);
+        }
+
+        return [.. context.Database.GetMigrations().Where(id => !before.Contains(id))];
+    }
+
+    private static async Task MigrateBoundedAsync(DatabaseFacade migrated, CancellationToken cancellationToken)
+    {
+        await migrated.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            var milliseconds = MigrationLockTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture);
+            await migrated.ExecuteSqlAsync($"select set_config('lock_timeout', {milliseconds}, false)", cancellationToken);
+            await migrated.MigrateAsync(cancellationToken);
+        }
+        finally
+        {
+            if (migrated.GetDbConnection().State == ConnectionState.Open)
+            {
+                // The pool gives the session to others.
+                await migrated.ExecuteSqlRawAsync("reset lock_timeout", CancellationToken.None);
+            }
+
+            await migrated.CloseConnectionAsync();
+        }
     }
 }

@@ -11,8 +11,11 @@ namespace Pipeline.Persistence;
 internal static class SqliteMigrationGuard
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
     /// <summary>Waits for its turn. Dispose what is returned when the migration is over; null where nothing needs guarding.</summary>
+    /// <exception cref="TimeoutException">Another process does not come to an end.</exception>
+    /// <exception cref="IOException">The file's folder is missing or can't be written to.</exception>
     public static async Task<IDisposable?> EnterAsync(DatabaseFacade database, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!database.IsSqlite()
@@ -37,7 +40,7 @@ internal static class SqliteMigrationGuard
 
     private static async Task<FileStream> LockAsync(string path, TimeProvider time, CancellationToken cancellationToken)
     {
-        while (true)
+        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < Longest;)
         {
             try
             {
@@ -47,7 +50,14 @@ internal static class SqliteMigrationGuard
             {
                 await Task.Delay(Pause, time, cancellationToken);
             }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                throw new IOException(
+                    $"'{path}' can't be written ({problem.Message}); make its folder, or correct Persistence:ConnectionString", problem);
+            }
         }
+
+        throw new TimeoutException($"Another process has held '{path}' for {Longest:c}; end it, or let it end, and migrate again");
     }
 
     private static async Task RemoveAbandonedAsync(DatabaseFacade database, CancellationToken cancellationToken)

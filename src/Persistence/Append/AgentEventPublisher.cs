@@ -13,7 +13,7 @@ public sealed partial class AgentEventPublisher(EventLog log, ILogger<AgentEvent
     private readonly List<AgentEvent> _events = [];
     private readonly ILogger _logger = logger;
 
-    /// <summary>Notes the event for <see cref="CommitAsync"/>.</summary>
+    /// <summary>Notes the event for <see cref="CommitAsync"/>. It is checked there, together with the others.</summary>
     public void Publish(AgentEvent @event)
     {
         ArgumentNullException.ThrowIfNull(@event);
@@ -31,6 +31,7 @@ public sealed partial class AgentEventPublisher(EventLog log, ILogger<AgentEvent
         return result;
     }
 
+    /// <summary>Logs what was published and never committed, and forgets it.</summary>
     public void Dispose()
     {
         if (_events.Count > 0)

@@ -14,7 +14,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
     /// <summary>Longest lease a run may ask for, in seconds.</summary>
     public const int MaxLeaseSeconds = 86_400;
 
-    private static readonly JsonDocumentOptions DataOptions = new() { MaxDepth = MaxDataDepth };
+    private static readonly JsonReaderOptions DataOptions = new() { MaxDepth = MaxDataDepth };
 
     private readonly int _maxEventBytes = options.Value.MaxEventBytes;
     private readonly TimeProvider _time = time;
@@ -43,7 +43,8 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             Position = @event.Position,
         };
         CheckEnvelope(envelope);
-        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt);
+        DataContract.CheckRequired(@event);
+        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt, @event as AgentStarted);
     }
 
     /// <summary>As the other overload, for data that came as JSON. <see cref="EventEnvelope.Sequence"/> 0, <see cref="EventEnvelope.Time"/> null: filled in.</summary>
@@ -52,16 +53,23 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
     {
         ArgumentNullException.ThrowIfNull(envelope);
         CheckEnvelope(envelope);
-        return Encode(envelope, data, attempt: 0);
+        CheckSize(data.Length);
+        CheckJson(data.Span);
+        return EncodeChecked(envelope, data.Span, attempt: 0, DataContract.Read(envelope.Type, data.Span) as AgentStarted);
     }
 
-    private NewEvent Encode(EventEnvelope envelope, ReadOnlyMemory<byte> data, int attempt)
+    private NewEvent Encode(EventEnvelope envelope, byte[] data, int attempt, AgentStarted? started)
     {
         CheckSize(data.Length);
         CheckJson(data);
-        var typed = CheckContract(envelope, data.Span);
+        return EncodeChecked(envelope, data, attempt, started);
+    }
+
+    private NewEvent EncodeChecked(EventEnvelope envelope, ReadOnlySpan<byte> data, int attempt, AgentStarted? started)
+    {
+        Check(started?.Lease is null or (> 0 and <= MaxLeaseSeconds), "data", $"asks for a lease outside 1 to {MaxLeaseSeconds} seconds");
         var time = envelope.Time ?? _time.GetUtcNow();
-        var body = EventBody.Write(envelope, time, data.Span);
+        var body = EventBody.Write(envelope, time, data);
         CheckSize(body.Length);
         return new NewEvent
         {
@@ -73,8 +81,8 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             Sequence = envelope.Sequence,
             Attempt = attempt,
             OccurredAt = time,
-            LeaseSeconds = attempt == 0 ? (typed as AgentStarted)?.Lease : null,
-            Hash = EventHash.Of(envelope, data.Span),
+            LeaseSeconds = attempt == 0 ? started?.Lease : null,
+            Hash = EventHash.Of(envelope, data),
             Body = body,
         };
     }
@@ -99,35 +107,22 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
         }
     }
 
-    private static void CheckJson(ReadOnlyMemory<byte> data)
+    private static void CheckJson(ReadOnlySpan<byte> data)
     {
-        Check(Utf8.IsValid(data.Span), "data", "is no valid UTF-8");
+        // The reader takes text as it comes, whether it is UTF-8 or not.
+        Check(Utf8.IsValid(data), "data", "is no valid UTF-8");
         try
         {
-            using var document = JsonDocument.Parse(data, DataOptions);
-            var kind = document.RootElement.ValueKind;
-            Check(kind == JsonValueKind.Object, "data", $"is a JSON {kind}; an object is needed");
+            var reader = new Utf8JsonReader(data, DataOptions);
+            Check(reader.Read() && reader.TokenType == JsonTokenType.StartObject, "data", $"is a JSON {reader.TokenType}; an object is needed");
+            while (reader.Read())
+            {
+            }
         }
         catch (JsonException problem)
         {
             throw new InvalidEventException("data", $"is no JSON object that nests at most {MaxDataDepth} deep: {problem.Message}");
         }
-    }
-
-    private static AgentEvent? CheckContract(EventEnvelope envelope, ReadOnlySpan<byte> data)
-    {
-        AgentEvent? typed;
-        try
-        {
-            typed = AgentEventJson.Materialize(envelope, data);
-        }
-        catch (Exception problem) when (problem is JsonException or InvalidOperationException or ArgumentException)
-        {
-            throw new InvalidEventException("data", $"does not fit {envelope.Type}: {problem.Message}");
-        }
-
-        Check(typed is not AgentStarted { Lease: <= 0 or > MaxLeaseSeconds }, "data", $"asks for a lease outside 1 to {MaxLeaseSeconds} seconds");
-        return typed;
     }
 
     private void CheckSize(int size)
@@ -149,16 +144,4 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             throw new InvalidEventException(field, problem);
         }
     }
-}
-
-/// <summary>An event that can't be appended whatever the log holds.</summary>
-/// <param name="field">JSON name of what is wrong, for example <c>thread</c>, <c>data</c> or <c>id</c>.</param>
-/// <param name="problem">What is wrong and what to do, as the end of a sentence that begins with the field.</param>
-public sealed class InvalidEventException(string field, string problem) : Exception($"{field} {problem}")
-{
-    public string Field { get; } = field;
-    public string Problem { get; } = problem;
-
-    /// <summary>Size and limit in bytes when the event is too large, else null.</summary>
-    public (int Size, int Limit)? TooLarge { get; init; }
 }

@@ -6,16 +6,23 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Persistence;
 
-/// <summary>Appends events: the transactional outbox.</summary>
+/// <summary>
+/// Appends events: the transactional outbox. Cancelling stops what has not reached COMMIT, and nothing is stored; once COMMIT
+/// was sent, its outcome is waited for and the token no longer counts. Whatever else fails in the database is thrown as
+/// <see cref="DbException"/>, after a few tries where trying again may help.
+/// </summary>
 public sealed class EventLog
 {
     private readonly PipelineDatabase _database;
     private readonly EventEncoder _encoder;
     private readonly CallerCommit _callerCommit;
     private readonly GroupAppender _group;
+    private readonly SameDatabase _same;
 
-    internal EventLog(PipelineDatabase database, EventEncoder encoder, GroupAppender group, CallerCommit callerCommit)
+    internal EventLog(
+        PipelineDatabase database, EventEncoder encoder, GroupAppender group, CallerCommit callerCommit, SameDatabase same)
     {
+        _same = same;
         _database = database;
         _encoder = encoder;
         _group = group;
@@ -25,14 +32,17 @@ public sealed class EventLog
     /// <summary>
     /// Saves the caller's changes, appends the events and commits, as one; then hands the events to this process's relay.
     /// Times and ids are fixed before the first try, so repeating is safe, and the context accepts its changes once they
-    /// are known to be committed. Works with retrying execution strategies.
+    /// are known to be committed. Works with retrying execution strategies, and repeats by itself: the changes are saved
+    /// again, so that an interceptor may see them several times.
     /// </summary>
     /// <param name="db">Any context on the pipeline's database, without a transaction.</param>
     /// <param name="events">None: the changes are saved alone, and the result is empty.</param>
     /// <exception cref="InvalidEventException">An event is wrong; nothing was tried.</exception>
     /// <exception cref="AppendRejectedException">The log refused an event; nothing was saved.</exception>
+    /// <exception cref="ArgumentException">The context is on another database than the log; nothing was saved.</exception>
     /// <exception cref="InvalidOperationException">There is a transaction already.</exception>
-    /// <exception cref="TimeoutException">A stream stayed locked; nothing was saved.</exception>
+    /// <exception cref="TimeoutException">A stream stayed locked, or the log or COMMIT took too long; nothing was saved.</exception>
+    /// <exception cref="DbUpdateException">The changes could not be saved, as from the context's own SaveChanges; nothing was.</exception>
     /// <exception cref="CommitOutcomeUnknownException">The outcome of the commit could not be found out.</exception>
     public async Task<AppendResult> CommitAsync(
         DbContext db, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken)
@@ -64,11 +74,16 @@ public sealed class EventLog
 
     /// <summary>
     /// Appends inside a transaction that the caller owns and commits. Locks the streams at once; a savepoint undoes it.
-    /// Any process's relay publishes the events within 250 ms of the commit.
+    /// Any process's relay publishes the events within 250 ms of the commit. READ COMMITTED is best; with a stricter isolation
+    /// an append that met a concurrent one fails as any statement does there (40001), and the transaction is to be repeated.
     /// </summary>
+    /// <exception cref="ArgumentException">The transaction is in another database than the log.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It has ended; or it sees the database from before a failover, and can only be rolled back and begun again.
+    /// </exception>
     /// <exception cref="InvalidEventException">An event is wrong; nothing was tried.</exception>
     /// <exception cref="AppendRejectedException">The log refused an event; nothing of the append is in the transaction, which stays usable.</exception>
-    /// <exception cref="TimeoutException">A stream stayed locked; the transaction can only be rolled back.</exception>
+    /// <exception cref="TimeoutException">A stream stayed locked; roll back, to a savepoint at least.</exception>
     public async Task<AppendResult> AppendAsync(
         DbTransaction transaction, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken)
     {
@@ -86,11 +101,17 @@ public sealed class EventLog
         }
 
         var unit = Encode(events);
+        await _same.CheckAsync(transaction, cancellationToken);
         try
         {
             var mode = new AppendMode(Wait: true, Owner: null, Own: false);
             var stored = await _database.Log.AppendAsync(transaction, [unit], mode, cancellationToken);
             return stored.Units[0].ResultOrThrow();
+        }
+        catch (GenerationMovedException moved)
+        {
+            throw new InvalidOperationException(
+                "The transaction's snapshot is from before the database's generation was raised; roll it back and begin again", moved);
         }
         catch (Exception exception) when (_database.AsTimeout(exception) is { } timeout)
         {

@@ -80,6 +80,9 @@ internal enum Failure
 
     /// <summary>A lock was not to be had in time.</summary>
     LockTimeout,
+
+    /// <summary>The server ended a statement that ran for too long.</summary>
+    StatementTimeout,
 }
 
 /// <summary>The append met another system id or timeline than the generation was set on.</summary>

@@ -29,10 +29,10 @@ internal static class PostgresAppendSql
                  coalesce(nullif(current_setting('pipeline.lock_timeout', true), ''), current_setting('lock_timeout')), true),
                set_config('pipeline.statement_timeout',
                  coalesce(nullif(current_setting('pipeline.statement_timeout', true), ''), current_setting('statement_timeout')), true),
-               set_config('lock_timeout', case when current_setting('lock_timeout') = '0'
-                 or current_setting('lock_timeout')::interval > ($1 || 'ms')::interval then $1 else current_setting('lock_timeout') end, true),
-               set_config('statement_timeout', case when current_setting('statement_timeout') = '0'
-                 or current_setting('statement_timeout')::interval > ($2 || 'ms')::interval then $2 else current_setting('statement_timeout') end, true)
+               set_config('lock_timeout', least($1::bigint, nullif(
+                 extract(epoch from current_setting('lock_timeout')::interval) * 1000, 0)::bigint)::text, true),
+               set_config('statement_timeout', least($2::bigint, nullif(
+                 extract(epoch from current_setting('statement_timeout')::interval) * 1000, 0)::bigint)::text, true)
         from pipeline.log_generation g where g.id = 1
         """;
 

@@ -102,7 +102,9 @@ internal sealed class PostgresLog : LogStore
             PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } => Failure.LockTimeout,
             NpgsqlException { IsTransient: true } => Failure.Transient,
             PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown } => Failure.Transient,
-            PostgresException { SqlState: "25P03" } => Failure.Transient, // idle_in_transaction_session_timeout
+            PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } when exception is not OperationCanceledException => Failure.StatementTimeout,
+            PostgresException { SqlState: "25P03" or "25P04" } => Failure.Transient, // idle_in_transaction_session_timeout, transaction_timeout
+            PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction } => Failure.Transient, // a failover is under way
             _ => Failure.Permanent,
         };
     }

@@ -6,31 +6,31 @@ namespace Pipeline.Persistence;
 /// <summary>Turns rows of either dialect into pages and heads.</summary>
 internal static class LogPageBuilder
 {
-    /// <summary>Rows: generation, incarnation, head, trimmed, position, body; the last two null for no event.</summary>
+    /// <summary>
+    /// Rows: generation, incarnation, head, trimmed, position, body. Without a position there is no event; one without a body
+    /// exceeds the page's bytes, and nothing follows it.
+    /// </summary>
     public static async Task<LogPage> ReadAsync(DbDataReader reader, LogQuery query, CancellationToken cancellationToken)
     {
         var events = new List<LogEvent>();
         var head = default(StreamHead);
         var (bytes, isFull, hasHead) = (0L, false, false);
-        while (await reader.ReadAsync(cancellationToken))
+        while (!isFull && await reader.ReadAsync(cancellationToken))
         {
-            if (!hasHead)
+            head = Head(reader, 0);
+            hasHead = true;
+            if (reader.IsDBNull(4))
             {
-                head = Head(reader, 0);
-                hasHead = true;
+                break;
             }
 
-            if (isFull || reader.IsDBNull(4))
-            {
-                continue;
-            }
-
-            var body = reader.GetFieldValue<byte[]>(5);
-            bytes += body.Length;
-            isFull = events.Count > 0 && bytes > query.MaxBytes;
+            var body = reader.IsDBNull(5) ? null : reader.GetFieldValue<byte[]>(5);
+            isFull = body is null || (events.Count > 0 && bytes + body.Length > query.MaxBytes);
             if (!isFull)
             {
                 events.Add(new LogEvent(reader.GetInt64(4), body));
+                bytes += body!.Length;
+                isFull = bytes >= query.MaxBytes;
             }
         }
 

@@ -9,8 +9,8 @@ public sealed class LogReader(PipelineDatabase database)
     public const int ThreadWindow = 5_000;
 
     /// <summary>
-    /// Events after a position, oldest first, at most <paramref name="limit"/> and about <paramref name="maxBytes"/> (one
-    /// event at least). The events are contiguous from max(after, trimmed) + 1; the head is at least the last of them.
+    /// Events after a position, oldest first, at most <paramref name="limit"/> and <paramref name="maxBytes"/> of bodies
+    /// (one event at least). The events are contiguous from max(after, trimmed) + 1; the head is at least the last of them.
     /// </summary>
     public Task<LogPage> ReadAsync(
         StreamKey stream, long after, int limit, int maxBytes, CancellationToken cancellationToken) =>
@@ -48,13 +48,19 @@ public sealed class LogReader(PipelineDatabase database)
 }
 
 /// <summary>Where a stream's history stands.</summary>
-/// <param name="Generation">The database's generation.</param>
+/// <param name="Generation">The database's generation, for <see cref="Epoch.Of"/>.</param>
+/// <param name="Incarnation">The stream's, from 1, for <see cref="Epoch.Of"/>; an erasure raises it.</param>
 /// <param name="Head">Position of the newest event, 0 for none.</param>
 /// <param name="Trimmed">Retention removed everything up to here.</param>
 public readonly record struct StreamHead(long Generation, long Incarnation, long Head, long Trimmed);
 
+/// <summary>A part of a stream, and where its history stood when that was read.</summary>
+/// <param name="Head">Of the same snapshot as the events.</param>
+/// <param name="Events">Oldest first; none when nothing follows, or nothing of the thread within <see cref="LogReader.ThreadWindow"/>.</param>
 /// <param name="Scanned">Last position looked at; at least the last event's.</param>
 public sealed record LogPage(StreamHead Head, IReadOnlyList<LogEvent> Events, long Scanned);
 
+/// <summary>One stored event.</summary>
+/// <param name="Position">Place in its stream, from 1.</param>
 /// <param name="Body">The event's JSON as UTF-8 without its cursor.</param>
 public readonly record struct LogEvent(long Position, ReadOnlyMemory<byte> Body);

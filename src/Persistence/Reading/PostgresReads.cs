@@ -7,20 +7,19 @@ namespace Pipeline.Persistence;
 /// <summary>Reads of the log on PostgreSQL: one statement each, so that head and events are of one snapshot.</summary>
 internal sealed class PostgresReads(NpgsqlDataSource source)
 {
-    // pg_column_size is what is stored, often compressed: it bounds what the server sends without unpacking what it
-    // leaves out. The reader counts the real bytes, and comes to its bound first.
+    // Bodies are stored uncompressed, so that their size is known unread: pg_column_size less the longest header, thus never
+    // too much. A body that surely exceeds the bound stays behind; its row alone tells the reader that more follows.
     private const string Page = """
         select g.generation, coalesce(h.incarnation, 1), coalesce(h.head, 0), coalesce(h.trimmed, 0), e.position, e.body
         from pipeline.log_generation g
         left join pipeline.stream_head h on h.stream = $1
         left join lateral (
-          select s.position, s.body from (
-            select p.position, p.body,
-                   sum(pg_column_size(p.body)) over (order by p.position) - pg_column_size(p.body) as before
+          select s.position, case when s.before = 0 or s.before + s.size <= $4 then s.body end as body from (
+            select p.position, p.body, p.size, sum(p.size) over (order by p.position) - p.size as before
             from (
-              select l.position, l.body from pipeline.event_log l
+              select l.position, l.body, pg_column_size(l.body) - 4 as size from pipeline.event_log l
               where l.stream = $1 and l.position > $2 {0} order by l.position limit $3) p) s
-          where s.before < $4) e on true
+          where s.before <= $4) e on true
         where g.id = 1 order by e.position
         """;
 
@@ -42,7 +41,7 @@ internal sealed class PostgresReads(NpgsqlDataSource source)
     public async Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken)
     {
         await using var command = source.CreateCommand(query.Thread is null ? WholeStream : OneThread);
-        AddAll(command.Parameters, Of(query.Stream.Value), Of(query.After), Of((long)query.Limit), Of(2L * query.MaxBytes));
+        AddAll(command.Parameters, Of(query.Stream.Value), Of(query.After), Of((long)query.Limit), Of((long)query.MaxBytes));
         if (query.Thread is { } thread)
         {
             AddAll(command.Parameters, Of((long)LogReader.ThreadWindow), Of(thread));

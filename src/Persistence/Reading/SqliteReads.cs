@@ -13,13 +13,12 @@ internal static class SqliteReads
         from log_generation g
         left join stream_head h on h.stream = $stream
         left join (
-          select s.position, s.body from (
-            select p.position, p.body,
-                   sum(length(p.body)) over (order by p.position) - length(p.body) as before
+          select s.position, case when s.before = 0 or s.before + s.size <= $bytes then s.body end as body from (
+            select p.position, p.body, p.size, sum(p.size) over (order by p.position) - p.size as before
             from (
-              select l.position, l.body from event_log l
+              select l.position, l.body, length(cast(l.body as blob)) as size from event_log l
               where l.stream = $stream and l.position > $after {0} order by l.position limit $limit) p) s
-          where s.before < $bytes) e on true
+          where s.before <= $bytes) e on true
         where g.id = 1 order by e.position
         """;
 

@@ -1,4 +1,4 @@
-using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,18 +9,20 @@ namespace Pipeline.Persistence;
 
 /// <summary>
 /// Removes events older than <c>Persistence:Retention</c> from the oldest end of each stream, a few at a time under its
-/// head lock. Every process does it; what one has trimmed the others find trimmed.
+/// head lock, and with a run's last event the run. Every process does it; what one has trimmed the others find trimmed.
+/// Whatever fails is tried again with the next pass.
 /// </summary>
 internal sealed partial class RetentionTrimmer(
     PipelineDatabase database, IOptions<PersistenceOptions> options, TimeProvider time, ILogger<RetentionTrimmer> logger)
     : BackgroundService
 {
-    private const int Streams = 200;
+    private const int Streams = 500;
     private const int Events = 1_000;
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(10);
 
     private readonly ILogger _logger = logger;
+    private bool _isPutOff;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -32,15 +34,9 @@ internal sealed partial class RetentionTrimmer(
         var pause = retention / 20 < LongestPause ? retention / 20 : LongestPause;
         while (true)
         {
-            await Task.Delay(pause, time, stoppingToken);
-            try
-            {
-                await TrimAsync(time.GetUtcNow().UtcDateTime - retention, stoppingToken);
-            }
-            catch (Exception problem) when (problem is DbException or TimeoutException)
-            {
-                LogPutOff(problem);
-            }
+            // Jitter: processes that started together shall not meet at the same heads for ever.
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, stoppingToken);
+            await TrimAsync(time.GetUtcNow().UtcDateTime - retention, stoppingToken);
         }
     }
 
@@ -48,31 +44,57 @@ internal sealed partial class RetentionTrimmer(
     internal async Task<long> TrimAsync(DateTime cutoff, CancellationToken cancellationToken)
     {
         var trimmed = 0L;
-        var last = "";
-        while (true)
+        Exception? problem = null;
+        try
         {
-            var streams = await FindAsync(last, cutoff, cancellationToken);
-            foreach (var stream in streams)
+            await foreach (var stream in FindAsync(cutoff, cancellationToken))
             {
-                trimmed += await TrimAsync(StreamKey.Parse(stream), cutoff, cancellationToken);
+                try
+                {
+                    trimmed += await TrimAsync(StreamKey.Parse(stream), cutoff, cancellationToken);
+                }
+                catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+                {
+                    problem ??= exception;
+                }
             }
-
-            if (streams.Count < Streams)
-            {
-                return trimmed;
-            }
-
-            last = streams[^1];
         }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            problem ??= exception;
+        }
+
+        Say(problem);
+        return trimmed;
     }
 
-    private async Task<List<string>> FindAsync(string after, DateTime cutoff, CancellationToken cancellationToken)
+    /// <summary>Streams whose oldest event is to go. Looks at all heads, so many a query.</summary>
+    private async IAsyncEnumerable<string> FindAsync(DateTime cutoff, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var context = database.CreateContext();
-        return await context.Heads
-            .Where(head => string.Compare(head.Stream, after) > 0
-                && context.Events.Any(e => e.Stream == head.Stream && e.Position == head.Trimmed + 1 && e.StoredAt < cutoff))
-            .OrderBy(head => head.Stream).Select(head => head.Stream).Take(Streams).ToListAsync(cancellationToken);
+        for (var after = ""; ;)
+        {
+            await using var context = database.CreateContext();
+            var heads = await context.Heads.Where(head => string.Compare(head.Stream, after) > 0)
+                .OrderBy(head => head.Stream).Take(Streams)
+                .Select(head => new
+                {
+                    head.Stream,
+                    IsDue = context.Events.Any(
+                        e => e.Stream == head.Stream && e.Position == head.Trimmed + 1 && e.StoredAt < cutoff),
+                })
+                .ToListAsync(cancellationToken);
+            foreach (var head in heads.Where(head => head.IsDue))
+            {
+                yield return head.Stream;
+            }
+
+            if (heads.Count < Streams)
+            {
+                yield break;
+            }
+
+            after = heads[^1].Stream;
+        }
     }
 
     private async Task<long> TrimAsync(StreamKey stream, DateTime cutoff, CancellationToken cancellationToken)
@@ -97,24 +119,47 @@ internal sealed partial class RetentionTrimmer(
             return 0;
         }
 
-        var oldest = await locked.Context.Events.Where(row => row.Stream == stream.Value)
+        var context = locked.Context;
+        var oldest = await context.Events.Where(row => row.Stream == stream.Value)
             .OrderBy(row => row.Position).Take(Events)
-            .Select(row => new { row.Position, row.StoredAt }).ToListAsync(cancellationToken);
-        var expired = oldest.TakeWhile(row => row.StoredAt < cutoff).Select(row => row.Position).ToList();
+            .Select(row => new { row.Position, row.StoredAt, row.Run, row.Type }).ToListAsync(cancellationToken);
+        var expired = oldest.TakeWhile(row => row.StoredAt < cutoff).ToList();
         if (expired.Count == 0)
         {
             return 0;
         }
 
-        var upTo = expired[^1];
-        await locked.Context.Events.Where(row => row.Stream == stream.Value && row.Position <= upTo)
-            .ExecuteDeleteAsync(cancellationToken);
-        await locked.Context.Heads.Where(row => row.Stream == stream.Value)
+        var upTo = expired[^1].Position;
+        await context.Events.Where(row => row.Stream == stream.Value && row.Position <= upTo).ExecuteDeleteAsync(cancellationToken);
+        await context.Heads.Where(row => row.Stream == stream.Value)
             .ExecuteUpdateAsync(row => row.SetProperty(head => head.Trimmed, upTo), cancellationToken);
+
+        // Nothing follows a run's ending, so that no event of these is left.
+        var runs = expired.Where(row => EventTypes.IsTerminal(row.Type)).Select(row => row.Run).ToArray();
+        await context.Runs.Where(row => row.Stream == stream.Value && row.Status >= RunStatus.Completed && runs.Contains(row.Run))
+            .ExecuteDeleteAsync(cancellationToken);
         await locked.CommitAsync(cancellationToken);
         return expired.Count;
     }
 
-    [LoggerMessage(1200, LogLevel.Warning, "Trimming old events is put off until the next pass")]
+    /// <summary>Once when it begins to fail, once when it works again.</summary>
+    private void Say(Exception? problem)
+    {
+        if (problem is not null && !_isPutOff)
+        {
+            LogPutOff(problem);
+        }
+        else if (problem is null && _isPutOff)
+        {
+            LogTrimsAgain();
+        }
+
+        _isPutOff = problem is not null;
+    }
+
+    [LoggerMessage(1200, LogLevel.Warning, "Old events could not be trimmed; every pass tries again")]
     private partial void LogPutOff(Exception problem);
+
+    [LoggerMessage(1201, LogLevel.Information, "Old events are trimmed again")]
+    private partial void LogTrimsAgain();
 }

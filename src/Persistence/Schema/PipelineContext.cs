@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Npgsql;
 
@@ -73,9 +74,11 @@ public sealed class PostgresPipelineContext(DbContextOptions<PostgresPipelineCon
     /// <summary>The database schema.</summary>
     public const string SchemaName = "pipeline";
 
+    // Npgsql's own strategy never retries, but wraps what is transient in an InvalidOperationException.
     internal static DbContextOptions<PostgresPipelineContext> Configure(NpgsqlDataSource source, TimeSpan commandTimeout) =>
         new DbContextOptionsBuilder<PostgresPipelineContext>()
             .UseNpgsql(source, npgsql => npgsql
+                .ExecutionStrategy(dependencies => new NonRetryingExecutionStrategy(dependencies))
                 .MigrationsHistoryTable(HistoryTable, SchemaName)
                 .CommandTimeout((int)Math.Ceiling(commandTimeout.TotalSeconds)))
             .Options;

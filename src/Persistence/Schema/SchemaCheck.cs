@@ -24,6 +24,7 @@ public sealed class SchemaCheck(PipelineDatabase database)
         : SchemaState.Absent;
 }
 
+/// <summary>What this build can do with the schema it found.</summary>
 public enum SchemaState
 {
     /// <summary>There is none, or one older than this build: <c>migrate</c> has not run yet.</summary>

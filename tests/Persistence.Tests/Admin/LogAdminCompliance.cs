@@ -1,5 +1,5 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Pipeline.Contracts;
 
 namespace Pipeline.Persistence.Tests;
@@ -14,7 +14,9 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
         await One.AppendAsync(thought);
         await One.AppendAsync(Events.Thinking().By("bob"));
         await CreateRunAsync();
-        await One.Acks.WriteAsync([new ClientAck(Alice, "phone", new Cursor("abcdef1234", 1))], Stop);
+        var generation = (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Generation;
+        await One.Acks.WriteAsync([new ClientAck(Alice, "phone", new Cursor(Epoch.Of(generation, Alice, 1), 1))], Stop);
+        Assert.NotNull(await One.Acks.ReadAsync(Alice, "phone", Stop));
 
         Assert.Equal(2, await One.Get<LogAdmin>().EraseAsync(Alice, Stop));
 
@@ -36,28 +38,6 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
 
         Assert.True(before < first && first < second);
         Assert.Equal(second, (await One.AppendAsync(Events.Thinking())).Generation);
-    }
-
-    [Fact]
-    public async Task Retention_trims_the_oldest_prefix_of_each_stream()
-    {
-        for (var i = 0; i < 3; i++)
-        {
-            await One.AppendAsync(Events.Thinking());
-            await One.AppendAsync(Events.Thinking().By("bob"));
-        }
-
-        var cutoff = TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(-1);
-        await QueryAsync(context => context.Events.Where(row => row.Stream == Alice.Value && row.Position != 2)
-            .ExecuteUpdateAsync(row => row.SetProperty(e => e.StoredAt, cutoff.AddHours(-1)), Stop));
-        var trimmer = ActivatorUtilities.CreateInstance<RetentionTrimmer>(One.Get<IServiceProvider>());
-
-        Assert.Equal(1, await trimmer.TrimAsync(cutoff, Stop));
-
-        var page = await One.Reader.ReadAsync(Alice, 0, 10, int.MaxValue, Stop);
-        Assert.Equal((3L, 1L), (page.Head.Head, page.Head.Trimmed));
-        Assert.Equal([2, 3], page.Events.Select(e => e.Position));
-        Assert.Equal(0, (await One.Reader.ReadHeadsAsync([Bob], Stop))[Bob].Trimmed);
     }
 
     [Fact]
@@ -87,6 +67,8 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
         Assert.Equal(0, await AdminCommands.RunAsync(["admin", "new-epoch"], services));
         Assert.Equal(0, await AdminCommands.RunAsync(["admin", "erase", "default", "alice"], services));
         Assert.Equal(1, await AdminCommands.RunAsync(["admin", "erase", "default", ""], services));
+        Assert.Equal(0, await AdminCommands.RunAsync(["admin", "undelivered"], services));
+        Assert.Equal(0, await AdminCommands.RunAsync(["admin", "undelivered", "default", "alice"], services));
         Assert.Equal(2, await AdminCommands.RunAsync(["admin", "explode"], services));
         Assert.Null(await AdminCommands.RunAsync(["--urls=http://127.0.0.1:1"], services));
     }
@@ -101,4 +83,30 @@ public abstract class LogAdminCompliance(string provider) : StoreSuite(provider)
 
 public sealed class LogAdminOnSqlite() : LogAdminCompliance("sqlite");
 
-public sealed class LogAdminOnPostgres() : LogAdminCompliance("postgres");
+public sealed class LogAdminOnPostgres() : LogAdminCompliance("postgres")
+{
+    [Theory]
+    [InlineData("Host=127.0.0.1;Port=1;Username=nobody")]
+    [InlineData("Host=nowhere.invalid;Username=nobody")]
+    public async Task A_command_without_its_database_says_so_and_fails(string connectionString)
+    {
+        await using var lost = new TestProcess("postgres", connectionString);
+        var services = lost.Get<IServiceProvider>();
+
+        Assert.Equal(1, await AdminCommands.RunAsync(["migrate"], services));
+        Assert.Equal(1, await AdminCommands.RunAsync(["admin", "new-epoch"], services));
+        Assert.Equal(1, await AdminCommands.RunAsync(["admin", "erase", "default", "alice"], services));
+    }
+
+    [Fact]
+    public async Task Without_its_database_everything_throws_what_it_says_it_throws()
+    {
+        await using var lost = new TestProcess("postgres", "Host=127.0.0.1;Port=1;Username=nobody");
+
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Get<LogAdmin>().BeginEpochAsync(Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Acks.ReadAsync(Alice, "phone", Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Runs.GetAsync(Alice, "r-1", Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.Reader.ReadAsync(Alice, 0, 10, 1000, Stop));
+        await Assert.ThrowsAnyAsync<DbException>(() => lost.AppendAsync(Events.Thinking()));
+    }
+}

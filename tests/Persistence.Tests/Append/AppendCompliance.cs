@@ -51,6 +51,22 @@ public abstract class AppendCompliance(string provider) : StoreSuite(provider)
     }
 
     [Fact]
+    public async Task A_NUL_in_text_survives_the_number_that_the_log_puts_in_front()
+    {
+        await AppendAsync(Events.Thinking("a\0b"));
+
+        Assert.Equal("a\0b", Assert.Single(await ReadAsync()).Json().GetProperty("data").GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public async Task Two_processes_that_write_at_the_same_time_share_the_positions()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => (i % 2 == 0 ? One : Two).AppendAsync(Events.Thinking()), Stop)));
+
+        Assert.Equal(Enumerable.Range(1, 40).Select(i => (long)i), (await ReadAsync()).Select(e => e.Position));
+    }
+
+    [Fact]
     public async Task A_repeated_event_keeps_its_first_position_and_stores_nothing()
     {
         var started = Events.Started();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Pipeline.Contracts;
@@ -64,6 +65,48 @@ public sealed class AppendOnPostgres() : AppendCompliance("postgres")
 
         Assert.Equal(0, await observed);
         Assert.Equal(Enumerable.Range(1, Writers * Each).Select(i => (long)i), (await ReadAsync()).Select(e => e.Position));
+        Assert.Equal(0, await DeadlocksAsync());
+    }
+
+    [Fact]
+    public async Task A_statement_that_runs_for_too_long_is_a_timeout()
+    {
+        var hasty = StartProcess(("Persistence:CommandTimeout", "00:00:01"), ("Persistence:LockTimeout", "00:00:00.5"));
+        await QueryAsync(context => context.Database.ExecuteSqlRawAsync(
+            """
+            create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(30); return new; end $$;
+            create trigger dawdle before insert on pipeline.event_log for each row execute function dawdle();
+            """,
+            Stop));
+
+        var late = await Assert.ThrowsAsync<TimeoutException>(() => hasty.AppendAsync(Events.Thinking()));
+
+        Assert.Contains("Persistence:CommandTimeout", late.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Erasures_and_new_epochs_in_between_lose_no_append_and_leave_no_gap()
+    {
+        var admin = Two.Get<LogAdmin>();
+        using var done = new CancellationTokenSource();
+        var appending = Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                await One.AppendAsync(Events.Thinking());
+            }
+        }));
+        for (var i = 0; i < 10; i++)
+        {
+            await admin.BeginEpochAsync(Stop);
+            await admin.EraseAsync(Alice, Stop);
+        }
+
+        await done.CancelAsync();
+        await appending;
+        var page = await One.Reader.ReadAsync(Alice, 0, 1000, int.MaxValue, Stop);
+        Assert.Equal((11L, (long)page.Events.Count), (page.Head.Incarnation, page.Head.Head));
+        Assert.Equal(Enumerable.Range(1, page.Events.Count).Select(i => (long)i), page.Events.Select(e => e.Position));
     }
 
     [Fact]
@@ -141,6 +184,19 @@ public sealed class AppendOnPostgres() : AppendCompliance("postgres")
     {
         await using var command = new NpgsqlCommand(sql, connection);
         return (string?)await command.ExecuteScalarAsync(Stop);
+    }
+
+    /// <summary>Of this test's database. A backend reports when it ends.</summary>
+    private async Task<long> DeadlocksAsync()
+    {
+        await One.DisposeAsync();
+        await Two.DisposeAsync();
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(Stop);
+        await Eventually.HoldsAsync("the processes' sessions ended", async () => await ScalarAsync(
+            connection, "select count(*)::text from pg_stat_activity where datname = current_database()") == "1");
+        return long.Parse((await ScalarAsync(
+            connection, "select deadlocks::text from pg_stat_database where datname = current_database()"))!, CultureInfo.InvariantCulture);
     }
 
     private async Task<int> WaitersAsync()

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Pipeline.Persistence.Tests;
 
 /// <summary>Events and an application's own rows, in one transaction of the application's context.</summary>
-public abstract class CommitCompliance(string provider) : StoreSuite(provider)
+public abstract class CommitCompliance(string provider) : ShopSuite(provider)
 {
     [Fact]
     public async Task Changes_and_events_are_committed_as_one()
@@ -110,6 +110,19 @@ public abstract class CommitCompliance(string provider) : StoreSuite(provider)
     }
 
     [Fact]
+    public async Task An_application_in_another_database_is_refused()
+    {
+        await using var elsewhere = await OpenElsewhereAsync();
+        elsewhere.Orders.Add(new Order { Name = "tea" });
+        var commit = await Assert.ThrowsAsync<ArgumentException>(() => One.Log.CommitAsync(elsewhere, [Events.Thinking()], Stop));
+        Assert.Contains("only in the same database", commit.Message, StringComparison.Ordinal);
+        Assert.Empty(await elsewhere.Orders.AsNoTracking().ToListAsync(Stop));
+
+        await using var transaction = await elsewhere.Database.BeginTransactionAsync(Stop);
+        await Assert.ThrowsAsync<ArgumentException>(() => One.Log.AppendAsync(transaction.GetDbTransaction(), [Events.Thinking()], Stop));
+    }
+
+    [Fact]
     public async Task A_refused_append_leaves_the_owners_transaction_usable()
     {
         await using var shop = await OpenShopAsync();
@@ -139,10 +152,15 @@ public abstract class CommitCompliance(string provider) : StoreSuite(provider)
             Assert.Contains("ended already", over.Message, StringComparison.Ordinal);
         }
 
+        await using var owned = await shop.Database.BeginTransactionAsync(Stop);
         using var scope = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled);
-        var ambient = await Assert.ThrowsAsync<InvalidOperationException>(() => One.Log.CommitAsync(shop, [Events.Thinking()], Stop));
-        Assert.Contains("TransactionScope", ambient.Message, StringComparison.Ordinal);
+        await RefusesAmbientAsync(() => One.Log.CommitAsync(shop, [Events.Thinking()], Stop));
+        await RefusesAmbientAsync(() => One.Log.AppendAsync([One.Encoder.Encode(Events.Thinking())], Stop));
+        await RefusesAmbientAsync(() => One.Log.AppendAsync(owned.GetDbTransaction(), [Events.Thinking()], Stop));
     }
+
+    private static async Task RefusesAmbientAsync(Func<Task> append) => Assert.Contains(
+        "TransactionScope", (await Assert.ThrowsAsync<InvalidOperationException>(append)).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task The_publisher_commits_what_was_published()
@@ -173,56 +191,21 @@ public abstract class CommitCompliance(string provider) : StoreSuite(provider)
         Assert.Equal(LogLevel.Error, level);
         Assert.StartsWith("2 published events were never committed and are lost: agent_started, agent_thinking", text, StringComparison.Ordinal);
     }
-
-    protected abstract void Use(DbContextOptionsBuilder<Shop> options, string connectionString);
-
-    protected async Task<Shop> OpenShopAsync(Action<DbContextOptionsBuilder<Shop>>? more = null)
-    {
-        var options = new DbContextOptionsBuilder<Shop>();
-        Use(options, ConnectionString);
-        more?.Invoke(options);
-        var shop = new Shop(options.Options);
-        await shop.Database.ExecuteSqlRawAsync("create table if not exists orders (\"Id\" integer primary key, \"Name\" text not null)", Stop);
-        return shop;
-    }
-
-    protected async Task<List<string>> OrdersAsync()
-    {
-        await using var shop = await OpenShopAsync();
-        return await shop.Orders.Select(order => order.Name).ToListAsync(Stop);
-    }
-
-    protected async Task<long> HeadAsync() => (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Head;
 }
 
 public sealed class CommitOnSqlite() : CommitCompliance("sqlite")
 {
     protected override void Use(DbContextOptionsBuilder<Shop> options, string connectionString) => options.UseSqlite(connectionString);
-}
 
-/// <summary>An application's own table.</summary>
-public sealed class Shop(DbContextOptions<Shop> options) : DbContext(options)
-{
-    private static int _ids;
-
-    public DbSet<Order> Orders => Set<Order>();
-
-    public static int NextId() => Interlocked.Increment(ref _ids);
-
-    protected override void OnModelCreating(ModelBuilder modelBuilder) =>
-        modelBuilder.Entity<Order>().ToTable("orders").Property(order => order.Id).ValueGeneratedNever();
-}
-
-public sealed class Order
-{
-    public int Id { get; set; } = Shop.NextId();
-    public required string Name { get; set; }
+    protected override Task<string> OtherDatabaseAsync() => Task.FromResult(ConnectionString.Replace("pipeline.db", "other.db", StringComparison.Ordinal));
 }
 
 /// <summary>Keeps what was logged.</summary>
 public sealed class MemoryLog<T> : ILogger<T>
 {
-    public List<(LogLevel Level, string Text)> Entries { get; } = [];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Text)> _entries = [];
+
+    public IReadOnlyCollection<(LogLevel Level, string Text)> Entries => _entries;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
@@ -232,6 +215,6 @@ public sealed class MemoryLog<T> : ILogger<T>
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         ArgumentNullException.ThrowIfNull(formatter);
-        Entries.Add((logLevel, formatter(state, exception)));
+        _entries.Enqueue((logLevel, formatter(state, exception)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
@@ -70,6 +71,17 @@ public sealed class CommitOnPostgres() : CommitCompliance("postgres")
     }
 
     [Fact]
+    public async Task A_context_enlisted_in_a_transaction_is_refused()
+    {
+        await using var shop = await OpenShopAsync();
+        using var enlisted = new CommittableTransaction();
+        await shop.Database.OpenConnectionAsync(Stop);
+        shop.Database.EnlistTransaction(enlisted);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => One.Log.CommitAsync(shop, [Events.Thinking()], Stop));
+    }
+
+    [Fact]
     public async Task An_appends_own_commit_that_breaks_is_settled_by_its_ids()
     {
         // The reply to the first COMMIT of this process is cut off on its way, or the server dies before it.
@@ -87,6 +99,8 @@ public sealed class CommitOnPostgres() : CommitCompliance("postgres")
     // Without a pool: the driver is not told that the breaker killed its connection, and would hand it out again.
     protected override void Use(DbContextOptionsBuilder<Shop> options, string connectionString) =>
         options.UseNpgsql(connectionString + ";Pooling=false");
+
+    protected override async Task<string> OtherDatabaseAsync() => await (await ServerAsync()).CreateDatabaseAsync();
 
     /// <summary>Breaks the first COMMIT: before the server has it, or after it did.</summary>
     private sealed class CommitBreaker(bool isCommitted) : DbTransactionInterceptor

@@ -87,6 +87,21 @@ public sealed class EventEncoderTests
         Assert.Equal("data", Assert.Throws<InvalidEventException>(() => Encode(Good with { Type = type }, data)).Field);
 
     [Fact]
+    public void A_record_without_what_its_contract_requires_is_refused() => Assert.Contains(
+        "has no text", Assert.Throws<InvalidEventException>(() => Encode(Events.Thinking(text: null!))).Problem, StringComparison.Ordinal);
+
+    [Fact]
+    public void Data_may_use_the_names_of_the_envelope_for_its_own()
+    {
+        const string Data = """{"text":"hm","id":[],"sequence":"first","user":{"name":"eve"},"type":7}""";
+
+        var encoded = Encode(Good with { Type = EventTypes.AgentThinking }, Data);
+
+        Assert.EndsWith($",\"data\":{Data}}}", Encoding.UTF8.GetString(encoded.Body.Span), StringComparison.Ordinal);
+        Assert.Equal("7:default:alice", encoded.Stream.Value);
+    }
+
+    [Fact]
     public void An_oversized_event_is_refused_with_its_size_and_the_limit()
     {
         var refused = Assert.Throws<InvalidEventException>(() => Encode(Good, $$"""{"a":"{{new string('x', 2_000)}}"}"""));

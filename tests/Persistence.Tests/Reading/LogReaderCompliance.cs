@@ -66,6 +66,31 @@ public abstract class LogReaderCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
+    public async Task Whatever_the_bound_in_bytes_paging_loses_nothing_of_a_thread()
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            await AppendAsync(1, new string('x', i % 3 * 700));
+            await One.AppendAsync(Events.Thinking(run: "r-2") with { Thread = "t-2" });
+        }
+
+        var bodies = (await One.Reader.ReadAsync(Alice, 0, 100, int.MaxValue, Stop)).Events.Select(e => e.Body.Length).Distinct();
+        foreach (var bound in bodies.SelectMany(length => new[] { length - 5, length - 4, length - 1, length, length + 1, 2 * length, 3 * length }))
+        {
+            var (found, after) = (new List<long>(), 0L);
+            while (after < 24)
+            {
+                var page = await One.Reader.ReadThreadAsync(Alice, "t-1", after, 100, bound, Stop);
+                Assert.True(page.Events.Count == 1 || page.Events.Sum(e => e.Body.Length) <= bound);
+                found.AddRange(page.Events.Select(e => e.Position));
+                after = page.Scanned;
+            }
+
+            Assert.Equal(Enumerable.Range(0, 12).Select(i => 2L * i + 1), found);
+        }
+    }
+
+    [Fact]
     public async Task Behind_the_head_there_is_nothing_and_the_future_is_left_to_the_caller()
     {
         await AppendAsync(2);

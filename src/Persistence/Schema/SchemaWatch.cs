@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -9,9 +8,9 @@ namespace Pipeline.Persistence;
 /// Waits for the schema, makes it where <c>Persistence:MigrateAtStart</c> says so, and stops the host when it was read and
 /// is incompatible; nothing else of the database stops a host.
 /// </summary>
-internal sealed partial class SchemaGate(
+internal sealed partial class SchemaWatch(
     SchemaCheck check, LogAdmin admin, IOptions<PersistenceOptions> options, IHostApplicationLifetime lifetime,
-    TimeProvider time, ILogger<SchemaGate> logger) : BackgroundService
+    TimeProvider time, ILogger<SchemaWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -57,7 +56,7 @@ internal sealed partial class SchemaGate(
 
             return Judge(state);
         }
-        catch (Exception problem) when (problem is DbException or TimeoutException or InvalidOperationException)
+        catch (Exception problem) when (!cancellationToken.IsCancellationRequested)
         {
             Say(problem.Message);
             return false;
