@@ -14,13 +14,31 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
     /// <summary>Longest lease a run may ask for, in seconds.</summary>
     public const int MaxLeaseSeconds = 86_400;
 
+    /// <summary>Shortest: an observer that looks every 2 s must see it move.</summary>
+    public const int MinLeaseSeconds = 5;
+
     private static readonly JsonDocumentOptions DataOptions = new() { MaxDepth = MaxDataDepth };
 
     private readonly int _maxEventBytes = options.Value.MaxEventBytes;
     private readonly TimeProvider _time = time;
 
+    /// <summary>
+    /// Characters of text that fit into one event whatever they are: a character takes up to 6 bytes of JSON, and its
+    /// event up to 1 KB beside it.
+    /// </summary>
+    public int MaxTextLength => Math.Max(16, (_maxEventBytes - 1_024) / 6);
+
     /// <exception cref="InvalidEventException">A field is wrong, or the event is too large.</exception>
-    public NewEvent Encode(AgentEvent @event)
+    public NewEvent Encode(AgentEvent @event) => EncodeNumbered(@event, filledIn: 0);
+
+    /// <summary>As <see cref="Encode(AgentEvent)"/>, with a sequence that is not the producer's.</summary>
+    /// <param name="event">What the producer made.</param>
+    /// <param name="filledIn">
+    /// The sequence, where the pipeline gives it instead of the producer: it counts as little as any other field that was
+    /// filled in when a repeated event is told from another one with the same id. 0: none.
+    /// </param>
+    /// <exception cref="InvalidEventException">A field is wrong, or the event is too large.</exception>
+    public NewEvent EncodeNumbered(AgentEvent @event, long filledIn)
     {
         ArgumentNullException.ThrowIfNull(@event);
         Check(@event.Attempt >= 0, "attempt", $"is {@event.Attempt}; it counts from 1, and 0 means that no worker executes the run");
@@ -43,7 +61,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             Position = @event.Position,
         };
         CheckEnvelope(envelope);
-        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt);
+        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt, filledIn);
     }
 
     /// <summary>As the other overload, for data that came as JSON. <see cref="EventEnvelope.Sequence"/> 0, <see cref="EventEnvelope.Time"/> null: filled in.</summary>
@@ -52,15 +70,17 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
     {
         ArgumentNullException.ThrowIfNull(envelope);
         CheckEnvelope(envelope);
-        return Encode(envelope, data, attempt: 0);
+        return Encode(envelope, data, attempt: 0, filledIn: 0);
     }
 
-    private NewEvent Encode(EventEnvelope envelope, ReadOnlyMemory<byte> data, int attempt)
+    private NewEvent Encode(EventEnvelope envelope, ReadOnlyMemory<byte> data, int attempt, long filledIn)
     {
         CheckSize(data.Length);
         CheckJson(data);
         var typed = CheckContract(envelope, data.Span);
         var time = envelope.Time ?? _time.GetUtcNow();
+        var hash = EventHash.Of(envelope, data.Span);
+        envelope = filledIn > 0 ? envelope with { Sequence = filledIn } : envelope;
         var body = EventBody.Write(envelope, time, data.Span);
         CheckSize(body.Length);
         return new NewEvent
@@ -74,7 +94,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             Attempt = attempt,
             OccurredAt = time,
             LeaseSeconds = attempt == 0 ? (typed as AgentStarted)?.Lease : null,
-            Hash = EventHash.Of(envelope, data.Span),
+            Hash = hash,
             Body = body,
         };
     }
@@ -126,7 +146,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             throw new InvalidEventException("data", $"does not fit {envelope.Type}: {problem.Message}");
         }
 
-        Check(typed is not AgentStarted { Lease: <= 0 or > MaxLeaseSeconds }, "data", $"asks for a lease outside 1 to {MaxLeaseSeconds} seconds");
+        Check(typed is not AgentStarted { Lease: < MinLeaseSeconds or > MaxLeaseSeconds }, "data", $"asks for a lease outside {MinLeaseSeconds} to {MaxLeaseSeconds} seconds");
         return typed;
     }
 
