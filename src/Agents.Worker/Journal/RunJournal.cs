@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
@@ -13,6 +12,7 @@ internal delegate Task<AppendResult> AppendUnit(IReadOnlyList<NewEvent> unit, Ca
 /// </summary>
 internal sealed partial class RunJournal : IAsyncDisposable
 {
+    private const int UnitEvents = 500;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -83,6 +83,45 @@ internal sealed partial class RunJournal : IAsyncDisposable
         await WriteHeldAsync(null, final: false).WaitAsync(cancellationToken);
     }
 
+    /// <summary>
+    /// Writes what waits, then has <paramref name="commit"/> append the events together with changes of the agent's own.
+    /// Unlike a write it is awaited to its end, for the agent's context is in use, and it is not repeated here.
+    /// </summary>
+    public async Task CommitAsync(
+        IReadOnlyList<AgentEvent> events, Func<IReadOnlyList<AgentEvent>, CancellationToken, Task<AppendResult>> commit,
+        CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfClosed(final: false);
+            await AppendAsync([.. _text.Drain(final: true).Select(Encode)]);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lost.Token);
+
+            // The log gives the sequences: an event that an earlier attempt has committed keeps its own.
+            Moved(await commit([.. events.Select(e => Fill(e) with { Sequence = 0 })], either.Token));
+        }
+        catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
+        {
+            throw Lose(exception);
+        }
+        catch (CommitOutcomeUnknownException)
+        {
+            // The next sequence is unknown too. The run goes on where its lease expires.
+            MarkLost();
+            throw;
+        }
+        catch (OperationCanceledException)
+        {
+            ThrowIfLost();
+            throw;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>Writes what waits and the terminal event; later writes throw <see cref="RunLostException"/>.</summary>
     public async Task EndAsync(AgentEvent terminal)
     {
@@ -113,26 +152,17 @@ internal sealed partial class RunJournal : IAsyncDisposable
         try
         {
             ThrowIfClosed(final);
-            var unit = _text.Drain(final || @event is not null).Select((e, i) => Encode(e, i)).ToList();
-            ExceptionDispatchInfo? invalid = null;
+            var text = _text.Drain(final || @event is not null).Select(Encode).ToList();
             try
             {
-                if (@event is not null)
-                {
-                    unit.Add(Encode(@event, unit.Count));
-                }
+                await AppendAsync(@event is null ? text : [.. text, Encode(@event, text.Count)]);
             }
-            catch (InvalidEventException exception)
+            catch (Exception exception) when (exception is InvalidEventException or AppendRejectedException && text.Count > 0)
             {
-                invalid = ExceptionDispatchInfo.Capture(exception);
+                // The event is refused alone.
+                await AppendAsync(text);
+                throw;
             }
-
-            if (unit.Count > 0)
-            {
-                await AppendAsync(unit);
-            }
-
-            invalid?.Throw();
         }
         finally
         {
@@ -140,40 +170,60 @@ internal sealed partial class RunJournal : IAsyncDisposable
         }
     }
 
-    private NewEvent Encode(AgentEvent @event, int index) => _encoder.Encode(@event with
+    private NewEvent Encode(AgentEvent @event, int index) => _encoder.EncodeNumbered(Fill(@event) with { Sequence = 0 }, _last + 1 + index);
+
+    private AgentEvent Fill(AgentEvent @event) => @event with
     {
         Tenant = _tenant,
         User = _user,
         Thread = _claim.Thread,
         Run = _claim.Key.Run,
         Attempt = _claim.Attempt,
-        Sequence = _last + 1 + index,
-        Time = @event.Time ?? _time.GetUtcNow(),
-    });
+    };
 
-    private async Task AppendAsync(List<NewEvent> unit)
+    private async Task AppendAsync(IReadOnlyList<NewEvent> events)
+    {
+        foreach (var unit in events.Chunk(UnitEvents))
+        {
+            await AppendUnitAsync(unit);
+        }
+    }
+
+    private async Task AppendUnitAsync(IReadOnlyList<NewEvent> unit)
     {
         for (var failures = 0; ; failures++)
         {
             try
             {
-                var result = await _append(unit, _lost.Token);
-                Interlocked.Exchange(ref _last, Math.Max(_last, result.Events[^1].Sequence));
+                Moved(await _append(unit, _lost.Token));
                 return;
             }
             catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
             {
-                MarkLost();
-                throw new RunLostException($"Run {_claim.Key.Run} is no longer attempt {_claim.Attempt}'s: {exception.Message}");
+                throw Lose(exception);
             }
-            catch (Exception exception) when (exception is not AppendRejectedException)
+            catch (ObjectDisposedException exception)
+            {
+                // The process has stopped appending.
+                throw Lose(exception);
+            }
+            catch (Exception exception) when (exception is not AppendRejectedException and not InvalidEventException)
             {
                 ThrowIfLost();
-                LogRetry(failures == 0 ? LogLevel.Warning : LogLevel.Debug, _claim.Key.Run, exception.Message);
+                LogRetry(failures == 0 ? LogLevel.Warning : LogLevel.Debug, _claim.Key.Run, exception.GetBaseException().Message);
             }
 
             await PauseAsync(failures);
         }
+    }
+
+    /// <summary>An event that was there already has an older sequence than what was written before it.</summary>
+    private void Moved(AppendResult result) => Interlocked.Exchange(ref _last, Math.Max(_last, result.Events.Max(e => e.Sequence)));
+
+    private RunLostException Lose(Exception exception)
+    {
+        MarkLost();
+        return new RunLostException($"Run {_claim.Key.Run} is no longer attempt {_claim.Attempt}'s: {exception.Message}");
     }
 
     private async Task PauseAsync(int failures)
@@ -222,6 +272,10 @@ internal sealed partial class RunJournal : IAsyncDisposable
         {
             // Closed, or lost: the next call of the agent says so.
         }
+        catch (Exception exception)
+        {
+            LogFlushFailed(exception, _claim.Key.Run);
+        }
 
         await previous;
     }
@@ -245,4 +299,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
 
     [LoggerMessage(EventId = 3010, Message = "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
     private partial void LogRetry(LogLevel level, string run, string error);
+
+    [LoggerMessage(3011, LogLevel.Error, "Streamed text of run {Run} could not be written and is lost; its whole message still comes")]
+    private partial void LogFlushFailed(Exception exception, string run);
 }
