@@ -3,31 +3,22 @@ using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 
-/// <inheritdoc cref="RunAppender.AppendAsync"/>
-internal delegate Task<AppendResult> AppendUnit(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken);
-
 /// <summary>
-/// Writes one attempt's events: one append at a time, each as last + 1. An append whose outcome is unknown is repeated
-/// with the same ids until it is known; a refusal for good means that the run is lost. Thread-safe.
+/// Writes one attempt's events: one append at a time (<see cref="RunAppends"/>), each as last + 1. Thread-safe.
 /// </summary>
 internal sealed partial class RunJournal : IAsyncDisposable
 {
-    private const int UnitEvents = 500;
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _flushLock = new();
     private readonly ClaimedRun _claim;
     private readonly EventEncoder _encoder;
-    private readonly AppendUnit _append;
+    private readonly RunAppends _appends;
     private readonly TextCoalescer _text;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _tenant;
     private readonly string _user;
-    private long _last;
     private bool _sealed;
     private bool _flushScheduled;
     private Task _flush = Task.CompletedTask;
@@ -37,21 +28,20 @@ internal sealed partial class RunJournal : IAsyncDisposable
     {
         _claim = claim;
         _encoder = encoder;
-        _append = append;
+        _appends = new RunAppends(claim, append, time, logger);
         _text = text;
         _time = time;
         _logger = logger;
-        _last = claim.LastSequence;
         (_tenant, _user) = claim.Key.Stream.Split();
     }
 
-    public long LastSequence => Interlocked.Read(ref _last);
+    public long LastSequence => _appends.Last;
 
     /// <summary>Cancelled once the run is known to be another's, or ended by another.</summary>
-    public CancellationToken Lost => _lost.Token;
+    public CancellationToken Lost => _appends.Lost;
 
     /// <summary>Nothing is written any more; what is being written is given up.</summary>
-    public void MarkLost() => _lost.Cancel();
+    public void MarkLost() => _appends.MarkLost();
 
     /// <summary>Writes what waits of the streamed text, then the event. Durable on return.</summary>
     public async Task WriteAsync(AgentEvent @event, CancellationToken cancellationToken)
@@ -95,26 +85,10 @@ internal sealed partial class RunJournal : IAsyncDisposable
         try
         {
             ThrowIfClosed(final: false);
-            await AppendAsync([.. _text.Drain(final: true).Select(Encode)]);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _lost.Token);
+            await _appends.AppendAsync([.. _text.Drain(final: true).Select(Encode)]);
 
             // The log gives the sequences: an event that an earlier attempt has committed keeps its own.
-            Moved(await commit([.. events.Select(e => Fill(e) with { Sequence = 0 })], either.Token));
-        }
-        catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
-        {
-            throw Lose(exception);
-        }
-        catch (CommitOutcomeUnknownException)
-        {
-            // The next sequence is unknown too. The run goes on where its lease expires.
-            MarkLost();
-            throw;
-        }
-        catch (OperationCanceledException)
-        {
-            ThrowIfLost();
-            throw;
+            await _appends.OnceAsync(token => commit([.. events.Select(e => Fill(e) with { Sequence = 0 })], token), cancellationToken);
         }
         finally
         {
@@ -155,12 +129,12 @@ internal sealed partial class RunJournal : IAsyncDisposable
             var text = _text.Drain(final || @event is not null).Select(Encode).ToList();
             try
             {
-                await AppendAsync(@event is null ? text : [.. text, Encode(@event, text.Count)]);
+                await _appends.AppendAsync(@event is null ? text : [.. text, Encode(@event, text.Count)]);
             }
             catch (Exception exception) when (exception is InvalidEventException or AppendRejectedException && text.Count > 0)
             {
                 // The event is refused alone.
-                await AppendAsync(text);
+                await _appends.AppendAsync(text);
                 throw;
             }
         }
@@ -170,7 +144,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
         }
     }
 
-    private NewEvent Encode(AgentEvent @event, int index) => _encoder.EncodeNumbered(Fill(@event) with { Sequence = 0 }, _last + 1 + index);
+    private NewEvent Encode(AgentEvent @event, int index) => _encoder.EncodeNumbered(Fill(@event) with { Sequence = 0 }, LastSequence + 1 + index);
 
     private AgentEvent Fill(AgentEvent @event) => @event with
     {
@@ -180,64 +154,6 @@ internal sealed partial class RunJournal : IAsyncDisposable
         Run = _claim.Key.Run,
         Attempt = _claim.Attempt,
     };
-
-    private async Task AppendAsync(IReadOnlyList<NewEvent> events)
-    {
-        foreach (var unit in events.Chunk(UnitEvents))
-        {
-            await AppendUnitAsync(unit);
-        }
-    }
-
-    private async Task AppendUnitAsync(IReadOnlyList<NewEvent> unit)
-    {
-        for (var failures = 0; ; failures++)
-        {
-            try
-            {
-                Moved(await _append(unit, _lost.Token));
-                return;
-            }
-            catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
-            {
-                throw Lose(exception);
-            }
-            catch (ObjectDisposedException exception)
-            {
-                // The process has stopped appending.
-                throw Lose(exception);
-            }
-            catch (Exception exception) when (exception is not AppendRejectedException and not InvalidEventException)
-            {
-                ThrowIfLost();
-                LogRetry(failures == 0 ? LogLevel.Warning : LogLevel.Debug, _claim.Key.Run, exception.GetBaseException().Message);
-            }
-
-            await PauseAsync(failures);
-        }
-    }
-
-    /// <summary>An event that was there already has an older sequence than what was written before it.</summary>
-    private void Moved(AppendResult result) => Interlocked.Exchange(ref _last, Math.Max(_last, result.Events.Max(e => e.Sequence)));
-
-    private RunLostException Lose(Exception exception)
-    {
-        MarkLost();
-        return new RunLostException($"Run {_claim.Key.Run} is no longer attempt {_claim.Attempt}'s: {exception.Message}");
-    }
-
-    private async Task PauseAsync(int failures)
-    {
-        var pause = TimeSpan.FromMilliseconds(50 << Math.Min(failures, 6));
-        try
-        {
-            await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _lost.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            ThrowIfLost();
-        }
-    }
 
     private void ScheduleFlush(TimeSpan wait)
     {
@@ -282,23 +198,12 @@ internal sealed partial class RunJournal : IAsyncDisposable
 
     private void ThrowIfClosed(bool final)
     {
-        ThrowIfLost();
+        _appends.ThrowIfLost();
         if (_sealed && !final)
         {
             throw new RunLostException($"Attempt {_claim.Attempt} at run {_claim.Key.Run} is over: nothing more can be written");
         }
     }
-
-    private void ThrowIfLost()
-    {
-        if (_lost.IsCancellationRequested)
-        {
-            throw new RunLostException($"Run {_claim.Key.Run} was lost to another worker, or ended by it");
-        }
-    }
-
-    [LoggerMessage(EventId = 3010, Message = "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
-    private partial void LogRetry(LogLevel level, string run, string error);
 
     [LoggerMessage(3011, LogLevel.Error, "Streamed text of run {Run} could not be written and is lost; its whole message still comes")]
     private partial void LogFlushFailed(Exception exception, string run);

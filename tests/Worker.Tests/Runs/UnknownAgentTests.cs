@@ -31,9 +31,8 @@ public abstract class UnknownAgentTests(string provider) : WorkerSuite(provider)
     public async Task A_run_of_an_agent_that_another_process_has_waits_for_it()
     {
         var other = NewWorker();
-        await other.Get<ProcessLease>().StartAsync(Stop);
+        await StartProcessAsync(other);
         var watcher = await NewWatcherAsync((TestWorker.Lacks, "resumable"));
-        await Eventually.HoldsAsync("the other one is known", () => watcher.Get<ProcessLease>().LiveAgents?.Contains("resumable") == true);
         var run = await AskAsync("resumable");
 
         await WatchAsync(watcher, _clock, AlmostAMinute + TimeSpan.FromSeconds(10));
@@ -45,9 +44,15 @@ public abstract class UnknownAgentTests(string provider) : WorkerSuite(provider)
     private async Task<TestWorker> NewWatcherAsync(params (string Key, string? Value)[] settings)
     {
         var watcher = NewWorker(_clock, settings);
-        await watcher.Get<ProcessLease>().StartAsync(Stop);
-        await Eventually.HoldsAsync("its process is known", () => watcher.Get<ProcessLease>().LiveAgents is not null);
+        await StartProcessAsync(watcher);
         return watcher;
+    }
+
+    /// <summary>Returns once the process has said what agents it has, and read what the others have.</summary>
+    private static async Task StartProcessAsync(TestWorker worker)
+    {
+        await worker.Get<ProcessLease>().StartAsync(Stop);
+        await Eventually.HoldsAsync("its process is known", () => worker.Get<ProcessLease>().LiveAgents is not null);
     }
 }
 
