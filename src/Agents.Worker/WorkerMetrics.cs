@@ -10,17 +10,18 @@ internal sealed class WorkerMetrics
 
     private readonly Counter<long> _claimed;
     private readonly Counter<long> _ended;
-    private readonly Counter<long> _takenOver;
+    private readonly Counter<long> _requeued;
     private readonly Counter<long> _lost;
     private readonly Counter<long> _endedForOthers;
     private readonly UpDownCounter<long> _active;
+    private readonly UpDownCounter<long> _strays;
 
     public WorkerMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(Name);
         _claimed = meter.CreateCounter<long>("pipeline.worker.runs.claimed", "{run}", "Queued runs claimed");
-        _takenOver = meter.CreateCounter<long>(
-            "pipeline.worker.runs.taken_over", "{run}", "Runs taken over from a worker whose lease expired");
+        _requeued = meter.CreateCounter<long>(
+            "pipeline.worker.runs.requeued", "{run}", "Runs put back to the queue because their lease expired");
         _ended = meter.CreateCounter<long>(
             "pipeline.worker.runs.ended", "{run}", "Executions that ended here, by status");
         _lost = meter.CreateCounter<long>(
@@ -28,14 +29,16 @@ internal sealed class WorkerMetrics
         _endedForOthers = meter.CreateCounter<long>(
             "pipeline.worker.leases.expired", "{run}", "Runs ended as worker_lost because their lease expired");
         _active = meter.CreateUpDownCounter<long>("pipeline.worker.runs.active", "{run}", "Runs executing now");
+        _strays = meter.CreateUpDownCounter<long>(
+            "pipeline.worker.agents.stray", "{agent}", "Agents that go on though their run is over; each keeps its slot");
     }
 
     /// <summary>One span per execution.</summary>
     public static ActivitySource Activities { get; } = new(Name);
 
-    public void Began(bool takenOver)
+    public void Began()
     {
-        (takenOver ? _takenOver : _claimed).Add(1);
+        _claimed.Add(1);
         _active.Add(1);
     }
 
@@ -54,4 +57,9 @@ internal sealed class WorkerMetrics
     }
 
     public void EndedForOther() => _endedForOthers.Add(1);
+
+    public void Requeued() => _requeued.Add(1);
+
+    /// <param name="change">1 or -1.</param>
+    public void Strayed(int change) => _strays.Add(change);
 }

@@ -10,7 +10,7 @@ public sealed class WorkerOptions
     /// <summary>Most runs this worker executes at a time, 1 to 10,000; further ones stay queued for any worker. Default 64.</summary>
     public int MaxConcurrentRuns { get; set; } = 64;
 
-    /// <summary>Time between looks for queued runs and expired leases, 0.05 to 60 s. Default 1 s.</summary>
+    /// <summary>Time between looks for queued runs and expired leases, 0.05 to 2 s. Default 1 s.</summary>
     public TimeSpan ScanInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -33,7 +33,7 @@ public sealed class WorkerOptions
 
     /// <summary>
     /// How long a stopping worker lets runs that cannot be resumed go on, 0 to 3,600 s; then they end with
-    /// <c>agent_failed {reason: worker_lost}</c>. Give the process this, <see cref="CancelGrace"/> and 10 s more before
+    /// <c>agent_failed {reason: worker_lost}</c>. Give the process this, <see cref="CancelGrace"/> and 30 s more before
     /// it is killed (<c>terminationGracePeriodSeconds</c>, <c>stop_grace_period</c>). Default 15 s.
     /// </summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(15);
@@ -54,7 +54,7 @@ internal sealed class WorkerOptionsValidator : IValidateOptions<WorkerOptions>
         Check(nameof(options.MaxAttempts), options.MaxAttempts, 1, 1_000);
         Check(nameof(options.DeltasPerSecond), options.DeltasPerSecond, 1, 100);
         Check(nameof(options.DemoPace), options.DemoPace, 0, 10);
-        CheckTime(nameof(options.ScanInterval), options.ScanInterval, 0.05, 60);
+        CheckTime(nameof(options.ScanInterval), options.ScanInterval, 0.05, 2);
         CheckTime(nameof(options.Lease), options.Lease, 1, 300);
         CheckTime(nameof(options.MaxRunTime), options.MaxRunTime, 1, 30 * 24 * 3600);
         CheckTime(nameof(options.CancelGrace), options.CancelGrace, 0, 300);

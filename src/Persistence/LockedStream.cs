@@ -18,6 +18,7 @@ public sealed class LockedStream : IAsyncDisposable
     private DbConnection? _connection;
     private DbTransaction? _transaction;
     private PipelineContext? _context;
+    private StreamKey _stream;
     private StreamHead _head;
 
     internal LockedStream(
@@ -42,9 +43,15 @@ public sealed class LockedStream : IAsyncDisposable
     /// at its end, status by itself.
     /// </summary>
     /// <exception cref="AppendRejectedException">Refused; the transaction can only be rolled back.</exception>
+    /// <exception cref="ArgumentException">An event is of another stream, whose head is not locked here.</exception>
     public async Task<AppendResult> AppendAsync(IReadOnlyList<NewEvent> events, CancellationToken cancellationToken)
     {
         AppendShape.Check(events);
+        if (events.FirstOrDefault(e => e.Stream != _stream) is { } foreign)
+        {
+            throw new ArgumentException($"Event {foreign.Id} is of another stream than the locked one; lock its own", nameof(events));
+        }
+
         await Context.SaveChangesAsync(cancellationToken);
         var mode = new AppendMode(Wait: true, _handover.OwnerIn(_identity), Own: true);
         var stored = await _log.AppendAsync(_transaction!, [events], mode, cancellationToken);
@@ -89,12 +96,19 @@ public sealed class LockedStream : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await RollBackAsync();
-        _pass.Dispose();
+        try
+        {
+            await RollBackAsync();
+        }
+        finally
+        {
+            _pass.Dispose();
+        }
     }
 
     internal async Task<bool> OpenAsync(StreamKey stream, bool wait, CancellationToken cancellationToken)
     {
+        _stream = stream;
         _connection = await _log.OpenAsync(cancellationToken);
         _transaction = await _connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         if (await _log.LockAsync(_transaction, stream, wait, cancellationToken) is not { } head)
@@ -111,22 +125,10 @@ public sealed class LockedStream : IAsyncDisposable
 
     internal async Task RollBackAsync()
     {
-        if (_context is not null)
-        {
-            await _context.DisposeAsync();
-            _context = null;
-        }
-
-        if (_transaction is not null)
-        {
-            await _transaction.DisposeAsync();
-            _transaction = null;
-        }
-
-        if (_connection is not null)
-        {
-            await _connection.DisposeAsync();
-            _connection = null;
-        }
+        // Each is let go of, whatever becomes of the one before: a broken connection may throw at its rollback.
+        await using var connection = _connection;
+        await using var transaction = _transaction;
+        await using var context = _context;
+        (_connection, _transaction, _context) = (null, null, null);
     }
 }

@@ -37,9 +37,11 @@ public static class PersistenceServices
         services.AddSingleton<SchemaCheck>();
         services.AddHostedService<SchemaWatch>();
         services.AddHostedService<RetentionTrimmer>();
+        services.AddHostedService<IdempotencyCleaner>();
         services.AddSingleton<OutboxStore>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<RunClaims>();
+        services.AddSingleton<LostRuns>();
         services.AddSingleton<AckStore>();
         services.AddSingleton<ProcessLease>();
         services.AddHostedService(provider => provider.GetRequiredService<ProcessLease>());

@@ -1,4 +1,5 @@
 using Pipeline.Contracts;
+using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 
@@ -33,10 +34,14 @@ internal sealed class AgentCatalog
 
     public IReadOnlyCollection<string> Names => _agents.Keys;
 
-    /// <summary>Null: no agent of that name here.</summary>
-    public AgentDescription? Find(string name) => _agents.GetValueOrDefault(name);
+    /// <summary>What claims go by, and other processes see.</summary>
+    public KnownAgents Known => new([.. _agents.Keys], [.. _agents.Where(a => a.Value.CanResume).Select(a => a.Key)]);
 
-    public bool CanResume(string name) => Find(name) is { CanResume: true };
+    /// <exception cref="InvalidOperationException">No agent of that name here, which no claim lets happen.</exception>
+    public AgentDescription Get(string name) => _agents.GetValueOrDefault(name)
+        ?? throw new InvalidOperationException($"A run of agent '{name}' was claimed, which this worker does not have");
+
+    public bool CanResume(string name) => _agents.GetValueOrDefault(name) is { CanResume: true };
 }
 
 internal sealed record AgentDescription(Type Type, bool CanResume);

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
 using Pipeline.Contracts;
+using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 
@@ -12,12 +14,14 @@ public sealed class AgentRunContext
 {
     private readonly ActiveRun _run;
     private readonly RunHistory _history;
+    private readonly EventLog _log;
     private int _toolCalls;
 
-    internal AgentRunContext(ActiveRun run, RunHistory history)
+    internal AgentRunContext(ActiveRun run, RunHistory history, EventLog log)
     {
         _run = run;
         _history = history;
+        _log = log;
         (Tenant, User) = run.Claim.Key.Stream.Split();
     }
 
@@ -53,15 +57,45 @@ public sealed class AgentRunContext
     /// in; its id is kept.
     /// </summary>
     /// <exception cref="ArgumentException">The type is one that the worker writes: the run's request, start or end.</exception>
-    /// <exception cref="Persistence.InvalidEventException">The event is too large, or a field is wrong. Nothing was appended.</exception>
+    /// <exception cref="InvalidEventException">The event is too large, or a field is wrong. Nothing was appended.</exception>
     /// <exception cref="RunLostException">The run has ended or is another worker's.</exception>
     public Task EmitAsync(AgentEvent @event, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(@event);
-        return EventTypes.IsLifecycle(@event.Type)
-            ? throw new ArgumentException(
-                $"{@event.Type} is the worker's to write: return to complete the run, throw to fail it", nameof(@event))
-            : _run.Journal.WriteAsync(@event, cancellationToken);
+        RefuseLifecycle(@event);
+        return _run.Journal.WriteAsync(@event, cancellationToken);
+    }
+
+    /// <summary>
+    /// Saves the agent's own changes and appends events of this run in one transaction: both are there, or neither. The
+    /// envelopes are filled in as by <see cref="EmitAsync"/>, and a run that was lost saves nothing. Not repeated: after an
+    /// exception the agent may save again, or throw.
+    /// </summary>
+    /// <param name="db">A context of the agent's own on the pipeline's database, without a transaction.</param>
+    /// <param name="events">One at least.</param>
+    /// <param name="cancellationToken">Rolls back what is not being committed yet.</param>
+    /// <exception cref="ArgumentException">No events, or one of a type that the worker writes.</exception>
+    /// <exception cref="InvalidEventException">An event is too large, or a field is wrong. Nothing was saved.</exception>
+    /// <exception cref="DbUpdateException">The changes were refused. No event was appended.</exception>
+    /// <exception cref="CommitOutcomeUnknownException">
+    /// The connection was lost in the commit and the log cannot be asked. The run is given up here and goes on, or ends,
+    /// when its lease expires.
+    /// </exception>
+    /// <exception cref="RunLostException">The run has ended or is another worker's. Nothing was saved.</exception>
+    public Task CommitAsync(DbContext db, IReadOnlyList<AgentEvent> events, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        ArgumentNullException.ThrowIfNull(events);
+        if (events.Count == 0)
+        {
+            throw new ArgumentException("There are no events; without one nothing tells whether the run is still this worker's", nameof(events));
+        }
+
+        foreach (var @event in events)
+        {
+            RefuseLifecycle(@event);
+        }
+
+        return _run.Journal.CommitAsync(events, (filled, token) => _log.CommitAsync(db, filled, token), cancellationToken);
     }
 
     /// <summary>Shows a whole thought.</summary>
@@ -77,7 +111,7 @@ public sealed class AgentRunContext
         EmitAsync(new AgentMessage { Text = text }, cancellationToken);
 
     /// <summary>
-    /// Streams a piece of a message. Pieces are joined, so that a run writes at most
+    /// Streams a piece of a message. Pieces are joined, those of thoughts and of messages each for themselves, so that a run writes at most
     /// <see cref="WorkerOptions.DeltasPerSecond"/> events a second however small they come; what waits is written
     /// before any other event and at the end. So this may return before the piece is durable. Finish with
     /// <see cref="MessageAsync"/> and the whole text: it is what stays.
@@ -87,7 +121,8 @@ public sealed class AgentRunContext
 
     /// <summary>
     /// Calls a tool and shows it: <c>tool_executing</c> with the arguments before, <c>tool_completed</c> with the result
-    /// or the exception's message after. A call that was cancelled has no <c>tool_completed</c>; the run's end closes it.
+    /// or the exception's message after, also where the call's own token was cancelled. Arguments or a result that cannot be
+    /// shown, for instance too large ones, are replaced by a note. Only where the run itself is over, its end closes the call.
     /// </summary>
     /// <param name="tool">Name of the tool.</param>
     /// <param name="arguments">Written as JSON with camel-case names; null for none.</param>
@@ -99,36 +134,68 @@ public sealed class AgentRunContext
     {
         ArgumentNullException.ThrowIfNull(call);
         var id = $"{Attempt}.{Interlocked.Increment(ref _toolCalls)}";
-        var shown = arguments is null ? (JsonElement?)null : ToJson(arguments);
-        await EmitAsync(new ToolExecuting { ToolCallId = id, Tool = tool, Arguments = shown }, cancellationToken);
+        await ShowAsync(
+            arguments, shown => new ToolExecuting { ToolCallId = id, Tool = tool, Arguments = shown }, cancellationToken);
         T result;
-        JsonElement? json;
         try
         {
             result = await call(cancellationToken);
-            json = result is null ? null : ToJson(result);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (!_run.Token.IsCancellationRequested)
         {
-            await EmitAsync(
-                new ToolCompleted { ToolCallId = id, Tool = tool, Succeeded = false, Error = exception.Message },
-                cancellationToken);
+            var error = ErrorText.Shorten(exception.Message);
+            await EmitAsync(new ToolCompleted { ToolCallId = id, Tool = tool, Succeeded = false, Error = error }, _run.Token);
             throw;
         }
 
-        await EmitAsync(
-            new ToolCompleted { ToolCallId = id, Tool = tool, Succeeded = true, Result = json }, cancellationToken);
+        await ShowAsync(
+            result, shown => new ToolCompleted { ToolCallId = id, Tool = tool, Succeeded = true, Result = shown }, _run.Token);
         return result;
     }
 
     /// <summary>
     /// The run's events so far, oldest first, those of earlier attempts included: what a resuming agent needs to see how
-    /// far an earlier attempt came. Reads the thread's part of the log.
+    /// far an earlier attempt came. Ends with the last event that was durable at the call.
     /// </summary>
     /// <exception cref="System.Data.Common.DbException">The log can't be read now.</exception>
     public IAsyncEnumerable<AgentEvent> ReadHistoryAsync(CancellationToken cancellationToken) =>
-        _history.ReadAsync(_run.Claim, cancellationToken);
+        _history.ReadAsync(_run.Claim, LastSequence, cancellationToken);
 
-    private static JsonElement ToJson(object value) =>
-        JsonSerializer.SerializeToElement(value, value.GetType(), JsonSerializerOptions.Web);
+    private async Task ShowAsync(object? value, Func<JsonElement?, AgentEvent> show, CancellationToken cancellationToken)
+    {
+        var json = ToJson(value);
+        try
+        {
+            await EmitAsync(show(json), cancellationToken);
+        }
+        catch (InvalidEventException problem) when (json is not null)
+        {
+            await EmitAsync(show(Note(problem.Message)), cancellationToken);
+        }
+    }
+
+    private static JsonElement? ToJson(object? value)
+    {
+        try
+        {
+            return value is null ? null : JsonSerializer.SerializeToElement(value, value.GetType(), JsonSerializerOptions.Web);
+        }
+        catch (Exception problem)
+        {
+            // Whatever a property of a foreign type throws.
+            return Note(problem.Message);
+        }
+    }
+
+    private static JsonElement Note(string problem) => JsonSerializer.SerializeToElement($"(cannot be shown: {ErrorText.Shorten(problem)})");
+
+    private static void RefuseLifecycle(AgentEvent @event)
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        if (EventTypes.IsLifecycle(@event.Type))
+        {
+            throw new ArgumentException(
+                $"{@event.Type} is the worker's to write: return to complete the run, throw to fail it", nameof(@event));
+        }
+    }
 }

@@ -11,8 +11,9 @@ internal sealed class DemoAgent(TimeProvider time, IOptions<WorkerOptions> optio
     public const string AgentName = "demo";
     private const int LongThoughts = 24;
     private const int Hits = 3;
+    private const int MaxQuote = 80;
 
-    private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(1_300);
+    private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(800);
     private static readonly TimeSpan LongThought = TimeSpan.FromMilliseconds(1_500);
     private static readonly TimeSpan ToolTime = TimeSpan.FromMilliseconds(600);
     private static readonly TimeSpan Word = TimeSpan.FromMilliseconds(50);
@@ -66,7 +67,7 @@ internal sealed class DemoAgent(TimeProvider time, IOptions<WorkerOptions> optio
         var needs = new List<string>();
         if (plan.Expression is { } expression)
         {
-            needs.Add($"there is arithmetic in it, “{expression}”: a case for the calculator");
+            needs.Add($"there is arithmetic in it, “{Quote(expression)}”: a case for the calculator");
         }
 
         if (plan.AsksForTime)
@@ -103,11 +104,11 @@ internal sealed class DemoAgent(TimeProvider time, IOptions<WorkerOptions> optio
         {
             var value = await UseAsync(
                 context, "calculator", new { expression }, () => Calculator.Format(Calculator.Evaluate(expression)), cancellationToken);
-            return $"{expression} = {value}";
+            return $"{Quote(expression)} = {value}";
         }
         catch (ToolFailedException exception)
         {
-            return $"I could not calculate {expression}: {exception.Message}.";
+            return $"I could not calculate {Quote(expression)}: {exception.Message}.";
         }
     }
 
@@ -149,24 +150,31 @@ internal sealed class DemoAgent(TimeProvider time, IOptions<WorkerOptions> optio
 
     private async Task ThinkAsync(AgentRunContext context, string text, CancellationToken cancellationToken)
     {
+        await StreamAsync(text, context.ThinkDeltaAsync, cancellationToken);
         await context.ThinkAsync(text, cancellationToken);
         await PauseAsync(Thought, cancellationToken);
     }
 
-    /// <summary>Word by word, then whole.</summary>
     private async Task SayAsync(AgentRunContext context, string text, CancellationToken cancellationToken)
+    {
+        await StreamAsync(text, context.MessageDeltaAsync, cancellationToken);
+        await context.MessageAsync(text, cancellationToken);
+    }
+
+    /// <summary>Word by word; the whole text comes after.</summary>
+    private async Task StreamAsync(string text, Func<string, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         for (var start = 0; start < text.Length;)
         {
             var space = text.IndexOf(' ', start);
             var end = space < 0 ? text.Length : space + 1;
-            await context.MessageDeltaAsync(text[start..end], cancellationToken);
+            await write(text[start..end], cancellationToken);
             await PauseAsync(Word, cancellationToken);
             start = end;
         }
-
-        await context.MessageAsync(text, cancellationToken);
     }
+
+    private static string Quote(string text) => text.Length <= MaxQuote ? text : text[..MaxQuote] + "…";
 
     private Task PauseAsync(TimeSpan length, CancellationToken cancellationToken) =>
         options.Value.DemoPace == 0 ? Task.CompletedTask : Task.Delay(length * options.Value.DemoPace, time, cancellationToken);

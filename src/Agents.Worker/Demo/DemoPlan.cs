@@ -10,8 +10,12 @@ namespace Pipeline.Agents.Worker;
 /// <param name="ThinksLong">It asks to think for a long while.</param>
 internal sealed partial record DemoPlan(string? Expression, bool AsksForTime, string? Zone, string? Question, bool ThinksLong)
 {
+    /// <summary>How far a request is looked at: the patterns take time with the square of it.</summary>
+    private const int MaxLength = 2_000;
+
     public static DemoPlan For(string input)
     {
+        input = input.Length <= MaxLength ? input : input[..MaxLength];
         var expression = ArithmeticPattern().Matches(input)
             .Select(m => m.Value.Trim())
             .Where(m => OperationPattern().IsMatch(m))

@@ -17,14 +17,17 @@ public static class WorkerServices
         services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>();
         services.AddSingleton<AgentCatalog>();
+        services.AddSingleton(provider => provider.GetRequiredService<AgentCatalog>().Known);
         services.AddSingleton<WorkerMetrics>();
         services.AddSingleton<RunHistory>();
         services.AddSingleton<RunExecutor>();
         services.AddSingleton<RunSlots>();
+        services.AddSingleton<RunFinder>();
         services.AddSingleton<LeaseWatch>();
         services.AddSingleton<RunScheduler>();
         services.AddSingleton(provider => new RunCommands(
-            provider.GetRequiredService<RunSlots>(), provider.GetRequiredService<ILogger<RunCommands>>()));
+            provider.GetRequiredService<RunSlots>(), provider.GetRequiredService<RunFinder>(),
+            provider.GetRequiredService<ILogger<RunCommands>>()));
         services.AddHostedService(provider => provider.GetRequiredService<RunScheduler>());
         services.AddSingleton<IPostConfigureOptions<HostOptions>, ShutdownTimeout>();
         return services.AddAgent<DemoAgent>();
@@ -33,7 +36,8 @@ public static class WorkerServices
     /// <summary>The host must not give up before the runs had their grace.</summary>
     private sealed class ShutdownTimeout(IOptions<WorkerOptions> worker) : IPostConfigureOptions<HostOptions>
     {
-        private static readonly TimeSpan ForTheRest = TimeSpan.FromSeconds(10);
+        // The last writes of runs and the scheduler's loops; then relay 5 s, goodbye 1 s, endpoints 2 s, bus 5 s, process lease 2 s.
+        private static readonly TimeSpan ForTheRest = (3 * RunScheduler.ForLastWrites) + TimeSpan.FromSeconds(15);
 
         public void PostConfigure(string? name, HostOptions options)
         {

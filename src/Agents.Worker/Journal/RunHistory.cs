@@ -11,10 +11,12 @@ internal sealed class RunHistory(LogReader log)
     private const int PageBytes = 1024 * 1024;
     private readonly LogReader _log = log;
 
+    /// <param name="run">Whose first event says where to begin.</param>
+    /// <param name="last">The sequence to end with: what is written meanwhile is not waited for.</param>
     public async IAsyncEnumerable<AgentEvent> ReadAsync(
-        ClaimedRun run, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ClaimedRun run, long last, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var after = 0L;
+        var after = Math.Max(0, run.FirstPosition - 1);
         while (true)
         {
             var page = await _log.ReadThreadAsync(
@@ -24,6 +26,10 @@ internal sealed class RunHistory(LogReader log)
                 if (Parse(run.Key, stored) is { } @event)
                 {
                     yield return @event;
+                    if (@event.Sequence >= last)
+                    {
+                        yield break;
+                    }
                 }
             }
 

@@ -1,33 +1,24 @@
-using System.Runtime.ExceptionServices;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
 namespace Pipeline.Agents.Worker;
 
-/// <inheritdoc cref="EventLog.AppendAsync(IReadOnlyList{NewEvent}, CancellationToken)"/>
-internal delegate Task<AppendResult> AppendUnit(IReadOnlyList<NewEvent> unit, CancellationToken cancellationToken);
-
 /// <summary>
-/// Writes one attempt's events: one append at a time, each as last + 1. An append whose outcome is unknown is repeated
-/// with the same ids until it is known; a refusal for good means that the run is lost. Thread-safe.
+/// Writes one attempt's events: one append at a time (<see cref="RunAppends"/>), each as last + 1. Thread-safe.
 /// </summary>
 internal sealed partial class RunJournal : IAsyncDisposable
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _flushLock = new();
     private readonly ClaimedRun _claim;
     private readonly EventEncoder _encoder;
-    private readonly AppendUnit _append;
+    private readonly RunAppends _appends;
     private readonly TextCoalescer _text;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _tenant;
     private readonly string _user;
-    private long _last;
     private bool _sealed;
     private bool _flushScheduled;
     private Task _flush = Task.CompletedTask;
@@ -37,21 +28,20 @@ internal sealed partial class RunJournal : IAsyncDisposable
     {
         _claim = claim;
         _encoder = encoder;
-        _append = append;
+        _appends = new RunAppends(claim, append, time, logger);
         _text = text;
         _time = time;
         _logger = logger;
-        _last = claim.LastSequence;
         (_tenant, _user) = claim.Key.Stream.Split();
     }
 
-    public long LastSequence => Interlocked.Read(ref _last);
+    public long LastSequence => _appends.Last;
 
     /// <summary>Cancelled once the run is known to be another's, or ended by another.</summary>
-    public CancellationToken Lost => _lost.Token;
+    public CancellationToken Lost => _appends.Lost;
 
     /// <summary>Nothing is written any more; what is being written is given up.</summary>
-    public void MarkLost() => _lost.Cancel();
+    public void MarkLost() => _appends.MarkLost();
 
     /// <summary>Writes what waits of the streamed text, then the event. Durable on return.</summary>
     public async Task WriteAsync(AgentEvent @event, CancellationToken cancellationToken)
@@ -81,6 +71,29 @@ internal sealed partial class RunJournal : IAsyncDisposable
 
         await _gate.WaitAsync(cancellationToken);
         await WriteHeldAsync(null, final: false).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Writes what waits, then has <paramref name="commit"/> append the events together with changes of the agent's own.
+    /// Unlike a write it is awaited to its end, for the agent's context is in use, and it is not repeated here.
+    /// </summary>
+    public async Task CommitAsync(
+        IReadOnlyList<AgentEvent> events, Func<IReadOnlyList<AgentEvent>, CancellationToken, Task<AppendResult>> commit,
+        CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfClosed(final: false);
+            await _appends.AppendAsync([.. _text.Drain(final: true).Select(Encode)]);
+
+            // The log gives the sequences: an event that an earlier attempt has committed keeps its own.
+            await _appends.OnceAsync(token => commit([.. events.Select(e => Fill(e) with { Sequence = 0 })], token), cancellationToken);
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
     /// <summary>Writes what waits and the terminal event; later writes throw <see cref="RunLostException"/>.</summary>
@@ -113,26 +126,17 @@ internal sealed partial class RunJournal : IAsyncDisposable
         try
         {
             ThrowIfClosed(final);
-            var unit = _text.Drain(final || @event is not null).Select((e, i) => Encode(e, i)).ToList();
-            ExceptionDispatchInfo? invalid = null;
+            var text = _text.Drain(final || @event is not null).Select(Encode).ToList();
             try
             {
-                if (@event is not null)
-                {
-                    unit.Add(Encode(@event, unit.Count));
-                }
+                await _appends.AppendAsync(@event is null ? text : [.. text, Encode(@event, text.Count)]);
             }
-            catch (InvalidEventException exception)
+            catch (Exception exception) when (exception is InvalidEventException or AppendRejectedException && text.Count > 0)
             {
-                invalid = ExceptionDispatchInfo.Capture(exception);
+                // The event is refused alone.
+                await _appends.AppendAsync(text);
+                throw;
             }
-
-            if (unit.Count > 0)
-            {
-                await AppendAsync(unit);
-            }
-
-            invalid?.Throw();
         }
         finally
         {
@@ -140,54 +144,16 @@ internal sealed partial class RunJournal : IAsyncDisposable
         }
     }
 
-    private NewEvent Encode(AgentEvent @event, int index) => _encoder.Encode(@event with
+    private NewEvent Encode(AgentEvent @event, int index) => _encoder.EncodeNumbered(Fill(@event) with { Sequence = 0 }, LastSequence + 1 + index);
+
+    private AgentEvent Fill(AgentEvent @event) => @event with
     {
         Tenant = _tenant,
         User = _user,
         Thread = _claim.Thread,
         Run = _claim.Key.Run,
         Attempt = _claim.Attempt,
-        Sequence = _last + 1 + index,
-        Time = @event.Time ?? _time.GetUtcNow(),
-    });
-
-    private async Task AppendAsync(List<NewEvent> unit)
-    {
-        for (var failures = 0; ; failures++)
-        {
-            try
-            {
-                var result = await _append(unit, _lost.Token);
-                Interlocked.Exchange(ref _last, Math.Max(_last, result.Events[^1].Sequence));
-                return;
-            }
-            catch (AppendRejectedException exception) when (exception.Reason != AppendRejection.IdConflict)
-            {
-                MarkLost();
-                throw new RunLostException($"Run {_claim.Key.Run} is no longer attempt {_claim.Attempt}'s: {exception.Message}");
-            }
-            catch (Exception exception) when (exception is not AppendRejectedException)
-            {
-                ThrowIfLost();
-                LogRetry(failures == 0 ? LogLevel.Warning : LogLevel.Debug, _claim.Key.Run, exception.Message);
-            }
-
-            await PauseAsync(failures);
-        }
-    }
-
-    private async Task PauseAsync(int failures)
-    {
-        var pause = TimeSpan.FromMilliseconds(50 << Math.Min(failures, 6));
-        try
-        {
-            await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _lost.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            ThrowIfLost();
-        }
-    }
+    };
 
     private void ScheduleFlush(TimeSpan wait)
     {
@@ -222,27 +188,23 @@ internal sealed partial class RunJournal : IAsyncDisposable
         {
             // Closed, or lost: the next call of the agent says so.
         }
+        catch (Exception exception)
+        {
+            LogFlushFailed(exception, _claim.Key.Run);
+        }
 
         await previous;
     }
 
     private void ThrowIfClosed(bool final)
     {
-        ThrowIfLost();
+        _appends.ThrowIfLost();
         if (_sealed && !final)
         {
             throw new RunLostException($"Attempt {_claim.Attempt} at run {_claim.Key.Run} is over: nothing more can be written");
         }
     }
 
-    private void ThrowIfLost()
-    {
-        if (_lost.IsCancellationRequested)
-        {
-            throw new RunLostException($"Run {_claim.Key.Run} was lost to another worker, or ended by it");
-        }
-    }
-
-    [LoggerMessage(EventId = 3010, Message = "An append of run {Run} failed and is repeated with the same ids until its outcome is known: {Error}")]
-    private partial void LogRetry(LogLevel level, string run, string error);
+    [LoggerMessage(3011, LogLevel.Error, "Streamed text of run {Run} could not be written and is lost; its whole message still comes")]
+    private partial void LogFlushFailed(Exception exception, string run);
 }

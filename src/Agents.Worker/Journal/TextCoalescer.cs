@@ -11,10 +11,13 @@ internal enum TextKind
 }
 
 /// <summary>
-/// Joins streamed pieces of text, so that a run writes few events however small the pieces come. Holds the text and says
-/// when it is due; writing is the journal's. Thread-safe.
+/// Joins streamed pieces of text, thoughts and messages each for themselves, so that a run writes few events however small
+/// the pieces come and however they alternate. Holds the text and says when it is due; writing is the journal's. Thread-safe.
 /// </summary>
-internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval)
+/// <param name="time">Its monotonic clock counts.</param>
+/// <param name="interval">Time for each event of streamed text.</param>
+/// <param name="maxLength">Most characters of one event.</param>
+internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval, int maxLength)
 {
     /// <summary>Beyond this a writer waits, so that a run whose database is away stops growing.</summary>
     public const int MaxPending = 8_192;
@@ -22,8 +25,10 @@ internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval)
     private readonly Lock _lock = new();
     private readonly TimeProvider _time = time;
     private readonly TimeSpan _interval = interval;
+    private readonly int _maxLength = maxLength;
     private readonly List<(TextKind Kind, StringBuilder Text)> _pending = [];
     private int _length;
+    private int _lastEvents;
     private long? _drained;
 
     /// <summary>Takes a piece in and says how long it may wait: zero for not at all.</summary>
@@ -31,19 +36,21 @@ internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval)
     {
         lock (_lock)
         {
-            if (_pending.Count == 0 || _pending[^1].Kind != kind)
+            var at = _pending.FindIndex(p => p.Kind == kind);
+            if (at < 0)
             {
+                at = _pending.Count;
                 _pending.Add((kind, new StringBuilder()));
             }
 
-            _pending[^1].Text.Append(text);
+            _pending[at].Text.Append(text);
             _length += text.Length;
             if (_length >= MaxPending || _drained is not { } drained)
             {
                 return TimeSpan.Zero;
             }
 
-            var wait = _interval - _time.GetElapsedTime(drained);
+            var wait = (_interval * _lastEvents) - _time.GetElapsedTime(drained);
             return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         }
     }
@@ -54,38 +61,43 @@ internal sealed class TextCoalescer(TimeProvider time, TimeSpan interval)
     {
         lock (_lock)
         {
-            if (_length == 0)
+            var events = new List<AgentEvent>();
+            var held = new List<(TextKind, StringBuilder)>();
+            foreach (var (kind, text) in _pending)
             {
-                return [];
+                if (!final && text.Length > 0 && char.IsHighSurrogate(text[^1]))
+                {
+                    held.Add((kind, new StringBuilder().Append(text[^1])));
+                    text.Length--;
+                }
+
+                events.AddRange(Split(text.ToString()).Select(part => ToEvent(kind, part)));
             }
 
-            var events = new List<AgentEvent>(_pending.Count);
-            var held = final ? "" : HoldBack();
-            events.AddRange(_pending.Where(p => p.Text.Length > 0).Select(p => ToEvent(p.Kind, p.Text.ToString())));
-            var last = _pending[^1].Kind;
             _pending.Clear();
-            _length = held.Length;
-            if (held.Length > 0)
+            _pending.AddRange(held);
+            _length = held.Count;
+            if (events.Count > 0)
             {
-                _pending.Add((last, new StringBuilder(held)));
+                (_drained, _lastEvents) = (_time.GetTimestamp(), events.Count);
             }
 
-            _drained = events.Count > 0 ? _time.GetTimestamp() : _drained;
             return events;
         }
     }
 
-    private string HoldBack()
+    private IEnumerable<string> Split(string text)
     {
-        var text = _pending[^1].Text;
-        if (text.Length == 0 || !char.IsHighSurrogate(text[^1]))
+        for (int start = 0, length; start < text.Length; start += length)
         {
-            return "";
-        }
+            length = Math.Min(_maxLength, text.Length - start);
+            if (start + length < text.Length && length > 1 && char.IsHighSurrogate(text[start + length - 1]))
+            {
+                length--;
+            }
 
-        var held = text[^1].ToString();
-        text.Length--;
-        return held;
+            yield return text.Substring(start, length);
+        }
     }
 
     private static AgentEvent ToEvent(TextKind kind, string text) => kind == TextKind.Thinking

@@ -28,6 +28,7 @@ internal sealed class ActiveRun : IAsyncDisposable
 {
     private readonly CancellationTokenSource _agent = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private StopReason _reason;
     private Task _cancelling = Task.CompletedTask;
@@ -47,6 +48,9 @@ internal sealed class ActiveRun : IAsyncDisposable
 
     /// <summary>Completes when the execution was asked to stop.</summary>
     public Task Stopped => _stopped.Task;
+
+    /// <summary>Completes when the execution is over: the run has ended, was given back or lost.</summary>
+    public Task Ended => _ended.Task;
 
     /// <summary>The agent's work; outlives the execution when the agent ignores its token.</summary>
     public Task Agent { get; set; } = Task.CompletedTask;
@@ -92,6 +96,9 @@ internal sealed class ActiveRun : IAsyncDisposable
             _cancelling = Task.WhenAll(_cancelling, cancelling);
         }
     }
+
+    /// <summary>Completes <see cref="Ended"/>.</summary>
+    public void MarkEnded() => _ended.TrySetResult();
 
     public async ValueTask DisposeAsync()
     {

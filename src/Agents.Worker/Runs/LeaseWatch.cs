@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
@@ -6,103 +5,132 @@ using Pipeline.Persistence;
 namespace Pipeline.Agents.Worker;
 
 /// <summary>
-/// Watches every run's lease, also of runs that were opened over HTTP: an expired one is resumed here if its agent can,
-/// else ended, so that no screen spins for ever.
+/// Watches the runs that nobody looks after, so that no screen spins for ever: those whose lease expired, also of runs
+/// that were opened over HTTP, go back to the queue if their agent can resume, else they end; queued ones whose agent no
+/// process has end after a while.
 /// </summary>
 internal sealed partial class LeaseWatch
 {
-    private readonly RunClaims _runs;
+    /// <summary>How long no process may have an agent before its queued runs end: longer than a deployment's restart of it.</summary>
+    public static readonly TimeSpan AgentAbsence = TimeSpan.FromSeconds(60);
+
+    private const int AtOnce = 4;
+    private const int MostQueued = 200;
+    private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(2.5);
+
+    private readonly LostRuns _lost;
     private readonly RunSlots _slots;
     private readonly AgentCatalog _agents;
+    private readonly ProcessLease _process;
     private readonly WorkerMetrics _metrics;
     private readonly ILogger<LeaseWatch> _logger;
-    private readonly LeaseObserver<RunKey> _observer;
+    private readonly LeaseObserver<RunKey> _leases;
+    private readonly LeaseObserver<RunKey> _absences;
     private readonly int _maxAttempts;
-    private readonly ConcurrentDictionary<RunKey, Task> _handling = new();
-    private readonly SemaphoreSlim _few = new(16);
 
     public LeaseWatch(
-        RunClaims runs, RunSlots slots, AgentCatalog agents, WorkerMetrics metrics, IOptions<WorkerOptions> options,
-        TimeProvider time, ILogger<LeaseWatch> logger)
+        LostRuns lost, RunSlots slots, AgentCatalog agents, ProcessLease process, WorkerMetrics metrics,
+        IOptions<WorkerOptions> options, TimeProvider time, ILogger<LeaseWatch> logger)
     {
-        _runs = runs;
+        _lost = lost;
         _slots = slots;
         _agents = agents;
+        _process = process;
         _metrics = metrics;
         _logger = logger;
         _maxAttempts = options.Value.MaxAttempts;
 
         // Missed looks are an outage, and an outage expires nobody.
-        _observer = new LeaseObserver<RunKey>(time, 2 * options.Value.ScanInterval);
+        var half = options.Value.Lease / 2;
+        var maxGap = half < LongestGap ? half : LongestGap;
+        _leases = new LeaseObserver<RunKey>(time, maxGap);
+        _absences = new LeaseObserver<RunKey>(time, maxGap);
     }
 
-    /// <summary>
-    /// One look at all leases. What follows from it goes on in the background: a run whose stream is locked must not
-    /// hold up the watch over the others.
-    /// </summary>
+    /// <summary>One look at all leases and at the queue; a look that fails starts the watch over.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        var leases = (await _runs.ReadLeasesAsync(cancellationToken)).ToDictionary(l => l.Key);
-        var expired = _observer.Observe([.. leases.Values.Select(l => new ObservedLease<RunKey>(l.Key, l.Counter, l.Length))]);
-        foreach (var lease in expired.Select(key => leases[key]).Where(l => !IsOurs(l) && !_handling.ContainsKey(l.Key)))
+        try
         {
-            var registered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _handling[lease.Key] = HandleAsync(lease, registered.Task, cancellationToken);
-            registered.SetResult();
+            // A database that can be read but not written (a standby, a full disk) renews nobody's lease.
+            await _process.WriteAsync(cancellationToken);
+            await LookAtLeasesAsync(cancellationToken);
+            await LookAtQueueAsync(cancellationToken);
+        }
+        catch
+        {
+            _leases.Restart();
+            _absences.Restart();
+            throw;
         }
     }
 
-    /// <summary>Waits for what looks have started.</summary>
-    public Task DrainAsync() => Task.WhenAll(_handling.Values);
-
-    private async Task HandleAsync(RunLease lease, Task registered, CancellationToken cancellationToken)
+    private async Task LookAtLeasesAsync(CancellationToken cancellationToken)
     {
-        await registered;
-        try
+        var leases = (await _lost.ReadLeasesAsync(cancellationToken)).ToDictionary(l => l.Key);
+        var expired = _leases.Observe([.. leases.Values.Select(l => new ObservedLease<RunKey>(l.Key, l.Counter, l.Length))]);
+        await ForEachAsync(expired.Select(key => leases[key]).Where(l => !IsOurs(l)), l => l.Key, HandleAsync, cancellationToken);
+    }
+
+    private async Task LookAtQueueAsync(CancellationToken cancellationToken)
+    {
+        if (_process.LiveAgents is not { } live)
         {
-            await _few.WaitAsync(cancellationToken);
+            return;
+        }
+
+        var queued = (await _lost.FindForOthersAsync([.. live.Union(_agents.Names)], MostQueued, cancellationToken)).ToDictionary(q => q.Key);
+        var absent = _absences.Observe([.. queued.Values.Select(q => new ObservedLease<RunKey>(q.Key, q.Attempt, AgentAbsence))]);
+        await ForEachAsync(absent.Select(key => queued[key]), q => q.Key, EndUnknownAsync, cancellationToken);
+    }
+
+    /// <summary>A failure of one is said and tried again with the next look; it does not hold up the others.</summary>
+    private Task ForEachAsync<T>(
+        IEnumerable<T> runs, Func<T, RunKey> keyOf, Func<T, CancellationToken, Task> handle, CancellationToken cancellationToken)
+    {
+        var options = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
+        return Parallel.ForEachAsync(runs, options, async (run, token) =>
+        {
             try
             {
-                await (_agents.CanResume(lease.Agent) && lease.Attempt < _maxAttempts
-                    ? ResumeAsync(lease)
-                    : EndAsync(lease, cancellationToken));
+                await handle(run, token);
             }
-            finally
+            catch (Exception exception) when (!token.IsCancellationRequested)
             {
-                _few.Release();
+                LogFailed(keyOf(run).Run, exception.GetBaseException().Message);
             }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            // Stopping: other workers watch too.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(lease.Key.Run, exception.Message);
-        }
-        finally
-        {
-            _handling.TryRemove(lease.Key, out _);
-        }
+        });
     }
 
     private bool IsOurs(RunLease lease) => _slots.Find(lease.Key)?.Claim.Attempt == lease.Attempt;
 
-    private async Task ResumeAsync(RunLease lease)
+    private Task HandleAsync(RunLease lease, CancellationToken cancellationToken) =>
+        lease.MayRunAgain && lease.Attempt < _maxAttempts ? RequeueAsync(lease, cancellationToken) : EndAsync(lease, cancellationToken);
+
+    private async Task RequeueAsync(RunLease lease, CancellationToken cancellationToken)
     {
-        // False where this worker is full: the next look of any worker finds the lease expired again.
-        if (await _slots.TryTakeOverAsync(lease))
+        if (await _lost.RequeueAsync(lease, cancellationToken))
         {
-            LogTookOver(lease.Key.Run, lease.Agent, lease.Attempt, lease.Worker);
+            LogRequeued(lease.Key.Run, lease.Agent, lease.Attempt, lease.Worker);
+            _metrics.Requeued();
         }
     }
 
     private async Task EndAsync(RunLease lease, CancellationToken cancellationToken)
     {
-        if (await _runs.EndLostAsync(lease, FailureReasons.WorkerLost, Explain(lease), cancellationToken))
+        if (await _lost.EndAsync(lease, FailureReasons.WorkerLost, Explain(lease), cancellationToken))
         {
             LogEnded(lease.Key.Run, lease.Agent, lease.Attempt, lease.Worker);
             _metrics.EndedForOther();
+        }
+    }
+
+    private async Task EndUnknownAsync(QueuedRun queued, CancellationToken cancellationToken)
+    {
+        var error = $"No worker has an agent named '{queued.Agent}'; check the name, or ask again once a worker with it runs";
+        if (await _lost.EndAsync(queued, FailureReasons.UnknownAgent, error, cancellationToken))
+        {
+            LogUnknown(queued.Key.Run, queued.Agent, AgentAbsence);
         }
     }
 
@@ -118,12 +146,15 @@ internal sealed partial class LeaseWatch
             : "The worker that executed this run was lost and its agent cannot resume; ask again";
     }
 
-    [LoggerMessage(3050, LogLevel.Warning, "Took over run {Run} of agent {Agent}: the lease of attempt {Attempt} at worker {Worker} expired")]
-    private partial void LogTookOver(string run, string agent, int attempt, Guid? worker);
+    [LoggerMessage(3050, LogLevel.Warning, "Put run {Run} of agent {Agent} back to the queue: the lease of attempt {Attempt} at worker {Worker} expired")]
+    private partial void LogRequeued(string run, string agent, int attempt, Guid? worker);
 
     [LoggerMessage(3051, LogLevel.Warning, "Ended run {Run} of agent '{Agent}' as worker_lost: the lease of attempt {Attempt} at worker {Worker} expired")]
     private partial void LogEnded(string run, string agent, int attempt, Guid? worker);
 
-    [LoggerMessage(3052, LogLevel.Warning, "Run {Run}, whose lease expired, could not be resumed or ended now and is tried again: {Error}")]
+    [LoggerMessage(3052, LogLevel.Warning, "Run {Run}, which nobody executes, could not be requeued or ended now and is tried again: {Error}")]
     private partial void LogFailed(string run, string error);
+
+    [LoggerMessage(3053, LogLevel.Warning, "Ended run {Run} as unknown_agent: no process has had agent '{Agent}' for {Absence}; check the name, or start a worker that has it")]
+    private partial void LogUnknown(string run, string agent, TimeSpan absence);
 }

@@ -11,11 +11,13 @@ namespace Pipeline.Agents.Worker;
 public sealed partial class RunCommands : IRunCommandHandler
 {
     private readonly RunSlots _slots;
+    private readonly RunFinder _finder;
     private readonly ILogger<RunCommands> _logger;
 
-    internal RunCommands(RunSlots slots, ILogger<RunCommands> logger)
+    internal RunCommands(RunSlots slots, RunFinder finder, ILogger<RunCommands> logger)
     {
         _slots = slots;
+        _finder = finder;
         _logger = logger;
     }
 
@@ -23,13 +25,21 @@ public sealed partial class RunCommands : IRunCommandHandler
     public async Task StartAsync(StartRun command, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(command);
+
+        // While older runs wait, the newest must not pass them by its message.
+        if (_finder.HasBacklog)
+        {
+            _finder.Wake();
+            return;
+        }
+
         try
         {
             await _slots.TryClaimAsync(new RunKey(StreamKey.Of(command.Tenant, command.User), command.Run));
         }
         catch (Exception exception)
         {
-            LogStartFailed(command.Run, exception.Message);
+            LogStartFailed(command.Run, exception.GetBaseException().Message);
         }
     }
 

@@ -6,10 +6,9 @@ namespace Pipeline.Agents.Worker;
 
 /// <summary>Takes a claimed run from <c>agent_started</c> to its one terminal event, or gives it back.</summary>
 internal sealed partial class RunExecutor(
-    AgentCatalog agents, IServiceScopeFactory scopes, RunClaims runs, RunHistory history, Failpoints failpoints,
+    AgentCatalog agents, IServiceScopeFactory scopes, RunClaims runs, RunHistory history, EventLog log, Failpoints failpoints,
     WorkerMetrics metrics, IOptions<WorkerOptions> options, TimeProvider time, ILogger<RunExecutor> logger)
 {
-    private const int MaxErrorLength = 4_000;
     private readonly WorkerOptions _options = options.Value;
     private readonly ILogger<RunExecutor> _logger = logger;
 
@@ -47,14 +46,8 @@ internal sealed partial class RunExecutor(
             return new AgentCancelled();
         }
 
-        if (agents.Find(run.Claim.Agent) is not { } agent)
-        {
-            return Failed(
-                FailureReasons.UnknownAgent,
-                $"No agent is named '{run.Claim.Agent}'. This worker knows: {string.Join(", ", agents.Names)}");
-        }
-
-        var context = new AgentRunContext(run, history);
+        var agent = agents.Get(run.Claim.Agent);
+        var context = new AgentRunContext(run, history, log);
         using (time.CreateTimer(_ => run.Stop(StopReason.TimedOut), null, _options.MaxRunTime, Timeout.InfiniteTimeSpan))
         {
             run.Agent = Task.Run(() => RunAgentAsync(run, agent, context));
@@ -137,7 +130,12 @@ internal sealed partial class RunExecutor(
         await run.Journal.SealAsync();
         try
         {
-            return await runs.ReleaseAsync(run.Claim.Key, run.Claim.Attempt, run.Journal.Lost) ? "released" : "lost";
+            return await runs.ReleaseAsync(run.Claim.Key, run.Claim.Attempt, run.Journal.Lost) switch
+            {
+                RunStatus.Queued => "released",
+                RunStatus.Cancelled => "cancelled",
+                _ => "lost",
+            };
         }
         catch (Exception exception) when (run.Reason != StopReason.Lost)
         {
@@ -150,7 +148,7 @@ internal sealed partial class RunExecutor(
     private static AgentFailed Failed(string reason, string error) => new()
     {
         Reason = reason,
-        Error = error.Length <= MaxErrorLength ? error : error[..MaxErrorLength] + "…",
+        Error = ErrorText.Shorten(error),
     };
 
     [LoggerMessage(3020, LogLevel.Information, "Run {Run} of agent {Agent} began, attempt {Attempt}")]

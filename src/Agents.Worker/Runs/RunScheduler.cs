@@ -8,11 +8,13 @@ namespace Pipeline.Agents.Worker;
 /// of others, and stops in good order.
 /// </summary>
 internal sealed partial class RunScheduler(
-    RunSlots slots, LeaseWatch watch, RunClaims runs, AgentCatalog agents, IOptions<WorkerOptions> options,
+    RunSlots slots, RunFinder finder, LeaseWatch watch, RunClaims runs, AgentCatalog agents, IOptions<WorkerOptions> options,
     TimeProvider time, ILogger<RunScheduler> logger) : IHostedService, IDisposable
 {
-    private const int LookAhead = 64;
-    private const int MostFailures = 3;
+    /// <summary>What is left to a stopping worker for the last events of its runs, and then for its loops.</summary>
+    public static readonly TimeSpan ForLastWrites = TimeSpan.FromSeconds(5);
+
+    private const int MostExtraThreads = 512;
 
     private readonly WorkerOptions _options = options.Value;
     private readonly ILogger<RunScheduler> _logger = logger;
@@ -21,6 +23,7 @@ internal sealed partial class RunScheduler(
     private bool _ready;
     private Task _finding = Task.CompletedTask;
     private Task _renewing = Task.CompletedTask;
+    private Task _givenUp = Task.CompletedTask;
 
     /// <summary>Started, and not stopping.</summary>
     public bool IsReady => Volatile.Read(ref _ready);
@@ -28,82 +31,52 @@ internal sealed partial class RunScheduler(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         LogStarted(_options.MaxConcurrentRuns, string.Join(", ", agents.Names));
+
+        // An agent that blocks its thread must not keep a lease from being renewed.
+        ThreadPool.GetMinThreads(out var threads, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(threads, Environment.ProcessorCount + Math.Min(_options.MaxConcurrentRuns, MostExtraThreads)), ports);
+
         _finding = Task.WhenAll(
-            RepeatAsync("looking for queued runs", _options.ScanInterval, FindAsync, _noNewRuns.Token),
-            RepeatAsync("watching leases", _options.ScanInterval, watch.LookAsync, _noNewRuns.Token));
-        _renewing = RepeatAsync("renewing leases", _options.Lease / 4, RenewAsync, _noRenewal.Token);
+            RepeatAsync("looking for queued runs", finder.FindAsync, finder.PauseAsync, _noNewRuns.Token),
+            RepeatEveryAsync(_options.ScanInterval, "watching leases", watch.LookAsync, _noNewRuns.Token));
+        _renewing = RepeatEveryAsync(_options.Lease / 4, "renewing leases", RenewAsync, _noRenewal.Token);
         Volatile.Write(ref _ready, true);
         return Task.CompletedTask;
     }
 
     /// <summary>
     /// No new runs; those of resumable agents go back to the queue at once, the others have the stop grace to finish.
-    /// Leases are renewed to the end.
+    /// Leases are renewed to the end. An agent that outlives its run is not waited for.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         Volatile.Write(ref _ready, false);
         slots.Close();
-        await _noNewRuns.CancelAsync();
-        await EndsWithinAsync(Task.WhenAll(_finding, watch.DrainAsync()), Timeout.InfiniteTimeSpan, cancellationToken);
         LogStopping(slots.Held.Count, _options.StopGrace);
-        foreach (var run in slots.Held.Where(r => agents.CanResume(r.Claim.Agent)))
-        {
-            run.Stop(StopReason.Released);
-        }
-
+        StopAll(StopReason.Released, run => agents.CanResume(run.Claim.Agent));
         var drained = slots.DrainAsync();
+        await _noNewRuns.CancelAsync();
         if (!await EndsWithinAsync(drained, _options.StopGrace, cancellationToken))
         {
-            StopAll(StopReason.WorkerStopping);
+            StopAll(StopReason.WorkerStopping, _ => true);
         }
 
-        if (!await EndsWithinAsync(drained, Timeout.InfiniteTimeSpan, cancellationToken))
+        if (!await EndsWithinAsync(drained, _options.CancelGrace + ForLastWrites, cancellationToken))
         {
             LogGaveUp(slots.Held.Count);
-            StopAll(StopReason.Lost);
+            StopAll(StopReason.Lost, _ => true);
         }
 
+        // A claim that was under way gives its run back.
+        await EndsWithinAsync(_finding, ForLastWrites, cancellationToken);
         await _noRenewal.CancelAsync();
-        await _renewing;
+        await EndsWithinAsync(Task.WhenAll(_renewing, _givenUp), ForLastWrites, cancellationToken);
     }
 
     public void Dispose()
     {
         _noNewRuns.Dispose();
         _noRenewal.Dispose();
-    }
-
-    private async Task FindAsync(CancellationToken cancellationToken)
-    {
-        if (slots.Free == 0)
-        {
-            return;
-        }
-
-        // More than fit: a few whose streams are locked must not hide the others.
-        var failures = new List<Exception>();
-        foreach (var run in await runs.FindQueuedAsync(slots.Free + LookAhead, cancellationToken))
-        {
-            if (slots.Free == 0 || failures.Count == MostFailures)
-            {
-                break;
-            }
-
-            try
-            {
-                await slots.TryClaimAsync(run);
-            }
-            catch (Exception exception)
-            {
-                failures.Add(exception);
-            }
-        }
-
-        if (failures.Count > 0)
-        {
-            throw new AggregateException(failures);
-        }
     }
 
     private async Task RenewAsync(CancellationToken cancellationToken)
@@ -114,7 +87,7 @@ internal sealed partial class RunScheduler(
             return;
         }
 
-        var answer = await runs.RenewAsync([.. held.Select(r => (r.Claim.Key, r.Claim.Attempt))], cancellationToken);
+        var answer = await AskAsync([.. held.Select(r => (r.Claim.Key, r.Claim.Attempt))], cancellationToken);
         foreach (var run in held.Where(r => !r.IsEnding))
         {
             if (!answer.TryGetValue(run.Claim.Key, out var cancelRequested))
@@ -129,59 +102,78 @@ internal sealed partial class RunScheduler(
         }
     }
 
-    /// <summary>Does the work once a period, one at a time. A failing database is waited for: said once, and once when over.</summary>
-    private async Task RepeatAsync(
-        string what, TimeSpan period, Func<CancellationToken, Task> work, CancellationToken stoppingToken)
+    /// <summary>One renewal. A connection that hangs is left alone after a quarter of the lease: the next one takes another.</summary>
+    private async Task<IReadOnlyDictionary<RunKey, bool>> AskAsync(
+        IReadOnlyCollection<(RunKey Key, int Attempt)> held, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(period, time);
-        var failing = false;
+        using var bound = new CancellationTokenSource(_options.Lease / 4, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, bound.Token);
+        var renewal = runs.RenewAsync(held, either.Token);
         try
         {
-            do
-            {
-                try
-                {
-                    await work(stoppingToken);
-                    if (failing)
-                    {
-                        LogWorksAgain(what);
-                    }
-
-                    failing = false;
-                }
-                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-                {
-                    LogFailing(failing ? LogLevel.Debug : LogLevel.Warning, what, exception.Message);
-                    failing = true;
-                }
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
+            return await renewal.WaitAsync(either.Token);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Stopping.
+            throw new TimeoutException($"the database did not answer within {_options.Lease / 4}");
+        }
+        finally
+        {
+            _givenUp = renewal.IsCompleted ? _givenUp : Task.WhenAll(_givenUp, renewal);
         }
     }
 
-    private void StopAll(StopReason reason)
+    private async Task RepeatEveryAsync(TimeSpan period, string what, Func<CancellationToken, Task> work, CancellationToken stoppingToken)
     {
-        foreach (var run in slots.Held)
+        using var timer = new PeriodicTimer(period, time);
+        await RepeatAsync(what, work, async token => await timer.WaitForNextTickAsync(token), stoppingToken);
+    }
+
+    /// <summary>Does the work over and over, one at a time. A failing database is waited for: said once, and once when over.</summary>
+    private async Task RepeatAsync(
+        string what, Func<CancellationToken, Task> work, Func<CancellationToken, Task> pause, CancellationToken stoppingToken)
+    {
+        var failing = false;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await work(stoppingToken);
+                if (failing)
+                {
+                    LogWorksAgain(what);
+                }
+
+                failing = false;
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogFailing(failing ? LogLevel.Debug : LogLevel.Warning, what, exception.GetBaseException().Message);
+                failing = true;
+            }
+            catch (Exception exception)
+            {
+                // What breaks off here because it shall stop is no failure, whatever it throws.
+                LogFailing(LogLevel.Debug, what, exception.GetBaseException().Message);
+            }
+
+            await pause(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void StopAll(StopReason reason, Func<ActiveRun, bool> which)
+    {
+        foreach (var run in slots.Held.Where(which))
         {
             run.Stop(reason);
         }
     }
 
+    /// <summary>Whether it did, well or badly.</summary>
     private async Task<bool> EndsWithinAsync(Task task, TimeSpan bound, CancellationToken cancellationToken)
     {
-        try
-        {
-            await task.WaitAsync(bound, time, cancellationToken);
-            return true;
-        }
-        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
-        {
-            return false;
-        }
+        await task.WaitAsync(bound, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return task.IsCompleted;
     }
 
     [LoggerMessage(3000, LogLevel.Information, "Worker takes up to {Runs} runs at a time for the agents: {Agents}")]

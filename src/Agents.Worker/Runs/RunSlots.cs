@@ -14,10 +14,13 @@ internal sealed partial class RunSlots(
     private readonly WorkerOptions _options = options.Value;
     private readonly ILogger<RunSlots> _logger = logger;
     private readonly ConcurrentDictionary<RunKey, ActiveRun> _held = new();
-    private readonly ConcurrentDictionary<ActiveRun, Task> _executions = new();
+    private readonly ConcurrentDictionary<ActiveRun, Task> _owned = new();
     private readonly SemaphoreSlim _free = new(options.Value.MaxConcurrentRuns);
     private readonly Lock _beginning = new();
     private bool _closed;
+
+    /// <summary>A slot came free.</summary>
+    public event Action? Freed;
 
     /// <summary>How many more runs fit.</summary>
     public int Free => Volatile.Read(ref _closed) ? 0 : _free.CurrentCount;
@@ -32,26 +35,7 @@ internal sealed partial class RunSlots(
     /// Claims a queued run and begins with it. False: full, stopping, or the run is not to be had. Not to be cancelled:
     /// a claim that was given up may have been committed, and nobody would execute the run. Statements are bounded.
     /// </summary>
-    public Task<bool> TryClaimAsync(RunKey run) => TryBeginAsync(
-        run, () => runs.ClaimAsync(run.Stream, run.Run, _options.Lease, CancellationToken.None), takenOver: false);
-
-    /// <summary>Takes over a run whose lease expired and begins with it. Otherwise as <see cref="TryClaimAsync"/>.</summary>
-    public Task<bool> TryTakeOverAsync(RunLease expired) => TryBeginAsync(
-        expired.Key, () => runs.TakeOverAsync(expired, _options.Lease, CancellationToken.None), takenOver: true);
-
-    /// <summary>No run begins any more.</summary>
-    public void Close()
-    {
-        lock (_beginning)
-        {
-            _closed = true;
-        }
-    }
-
-    /// <summary>Waits until every execution, and every agent that outlived its own, is over.</summary>
-    public Task DrainAsync() => Task.WhenAll(_executions.Values);
-
-    private async Task<bool> TryBeginAsync(RunKey key, Func<Task<ClaimedRun?>> claim, bool takenOver)
+    public async Task<bool> TryClaimAsync(RunKey key)
     {
         if (Volatile.Read(ref _closed) || _held.ContainsKey(key) || !_free.Wait(0, CancellationToken.None))
         {
@@ -61,10 +45,10 @@ internal sealed partial class RunSlots(
         var begun = false;
         try
         {
-            if (await claim() is { } claimed)
+            if (await runs.ClaimAsync(key.Stream, key.Run, _options.Lease, CancellationToken.None) is { } claimed)
             {
                 failpoints.Hit(Failpoints.AfterClaim);
-                begun = BeginUnlessClosed(claimed, takenOver);
+                begun = BeginUnlessClosed(claimed);
                 if (!begun)
                 {
                     await runs.ReleaseAsync(claimed.Key, claimed.Attempt, CancellationToken.None);
@@ -82,28 +66,40 @@ internal sealed partial class RunSlots(
         return begun;
     }
 
-    private bool BeginUnlessClosed(ClaimedRun claim, bool takenOver)
+    /// <summary>No run begins any more.</summary>
+    public void Close()
+    {
+        lock (_beginning)
+        {
+            _closed = true;
+        }
+    }
+
+    /// <summary>Waits until every execution is over; not for agents that go on though theirs is.</summary>
+    public Task DrainAsync() => Task.WhenAll(_owned.Keys.Select(run => run.Ended));
+
+    private bool BeginUnlessClosed(ClaimedRun claim)
     {
         lock (_beginning)
         {
             if (!_closed)
             {
-                Begin(claim, takenOver);
+                Begin(claim);
             }
 
             return !_closed;
         }
     }
 
-    private void Begin(ClaimedRun claim, bool takenOver)
+    private void Begin(ClaimedRun claim)
     {
-        var text = new TextCoalescer(time, TimeSpan.FromSeconds(1.0 / _options.DeltasPerSecond));
+        var text = new TextCoalescer(time, TimeSpan.FromSeconds(1.0 / _options.DeltasPerSecond), encoder.MaxTextLength);
         var journal = new RunJournal(claim, encoder, log.AppendAsync, text, time, _logger);
         var run = new ActiveRun(claim, journal);
         _held[claim.Key] = run;
-        metrics.Began(takenOver);
+        metrics.Began();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _executions[run] = OwnAsync(run, started.Task);
+        _owned[run] = OwnAsync(run, started.Task);
         started.SetResult();
     }
 
@@ -120,12 +116,35 @@ internal sealed partial class RunSlots(
             LogFault(exception, run.Claim.Key.Run, run.Claim.Attempt);
             run.Stop(StopReason.Lost);
         }
+        finally
+        {
+            _held.TryRemove(KeyValuePair.Create(run.Claim.Key, run));
+            run.MarkEnded();
+            await LetGoAsync(run);
+        }
+    }
 
-        _held.TryRemove(KeyValuePair.Create(run.Claim.Key, run));
-        await run.Agent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await run.DisposeAsync();
-        _free.Release();
-        _executions.TryRemove(run, out _);
+    /// <summary>Frees the slot once the agent has returned.</summary>
+    private async Task LetGoAsync(ActiveRun run)
+    {
+        var stray = run.Agent.IsCompleted ? 0 : 1;
+        metrics.Strayed(stray);
+        try
+        {
+            await run.Agent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await run.DisposeAsync();
+        }
+        catch (Exception exception)
+        {
+            LogFault(exception, run.Claim.Key.Run, run.Claim.Attempt);
+        }
+        finally
+        {
+            metrics.Strayed(-stray);
+            _owned.TryRemove(run, out _);
+            _free.Release();
+            Freed?.Invoke();
+        }
     }
 
     [LoggerMessage(3030, LogLevel.Error, "Run {Run}, attempt {Attempt}, was given up because of an unexpected fault; its lease will expire")]

@@ -14,13 +14,31 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
     /// <summary>Longest lease a run may ask for, in seconds.</summary>
     public const int MaxLeaseSeconds = 86_400;
 
+    /// <summary>Shortest: an observer that looks every 2 s must see it move.</summary>
+    public const int MinLeaseSeconds = 5;
+
     private static readonly JsonReaderOptions DataOptions = new() { MaxDepth = MaxDataDepth };
 
     private readonly int _maxEventBytes = options.Value.MaxEventBytes;
     private readonly TimeProvider _time = time;
 
+    /// <summary>
+    /// Characters of text that fit into one event whatever they are: a character takes up to 6 bytes of JSON, and its
+    /// event up to 1 KB beside it.
+    /// </summary>
+    public int MaxTextLength => Math.Max(16, (_maxEventBytes - 1_024) / 6);
+
     /// <exception cref="InvalidEventException">A field is wrong, or the event is too large.</exception>
-    public NewEvent Encode(AgentEvent @event)
+    public NewEvent Encode(AgentEvent @event) => EncodeNumbered(@event, filledIn: 0);
+
+    /// <summary>As <see cref="Encode(AgentEvent)"/>, with a sequence that is not the producer's.</summary>
+    /// <param name="event">What the producer made.</param>
+    /// <param name="filledIn">
+    /// The sequence, where the pipeline gives it instead of the producer: it counts as little as any other field that was
+    /// filled in when a repeated event is told from another one with the same id. 0: none.
+    /// </param>
+    /// <exception cref="InvalidEventException">A field is wrong, or the event is too large.</exception>
+    public NewEvent EncodeNumbered(AgentEvent @event, long filledIn)
     {
         ArgumentNullException.ThrowIfNull(@event);
         Check(@event.Attempt >= 0, "attempt", $"is {@event.Attempt}; it counts from 1, and 0 means that no worker executes the run");
@@ -44,7 +62,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
         };
         CheckEnvelope(envelope);
         DataContract.CheckRequired(@event);
-        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt, @event as AgentStarted);
+        return Encode(envelope, AgentEventJson.SerializeData(@event), @event.Attempt, filledIn, @event as AgentStarted);
     }
 
     /// <summary>As the other overload, for data that came as JSON. <see cref="EventEnvelope.Sequence"/> 0, <see cref="EventEnvelope.Time"/> null: filled in.</summary>
@@ -55,20 +73,24 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
         CheckEnvelope(envelope);
         CheckSize(data.Length);
         CheckJson(data.Span);
-        return EncodeChecked(envelope, data.Span, attempt: 0, DataContract.Read(envelope.Type, data.Span) as AgentStarted);
+        return EncodeChecked(envelope, data.Span, attempt: 0, filledIn: 0, DataContract.Read(envelope.Type, data.Span) as AgentStarted);
     }
 
-    private NewEvent Encode(EventEnvelope envelope, byte[] data, int attempt, AgentStarted? started)
+    private NewEvent Encode(EventEnvelope envelope, byte[] data, int attempt, long filledIn, AgentStarted? started)
     {
         CheckSize(data.Length);
         CheckJson(data);
-        return EncodeChecked(envelope, data, attempt, started);
+        return EncodeChecked(envelope, data, attempt, filledIn, started);
     }
 
-    private NewEvent EncodeChecked(EventEnvelope envelope, ReadOnlySpan<byte> data, int attempt, AgentStarted? started)
+    private NewEvent EncodeChecked(EventEnvelope envelope, ReadOnlySpan<byte> data, int attempt, long filledIn, AgentStarted? started)
     {
-        Check(started?.Lease is null or (> 0 and <= MaxLeaseSeconds), "data", $"asks for a lease outside 1 to {MaxLeaseSeconds} seconds");
+        Check(
+            started?.Lease is null or (>= MinLeaseSeconds and <= MaxLeaseSeconds),
+            "data", $"asks for a lease outside {MinLeaseSeconds} to {MaxLeaseSeconds} seconds");
         var time = envelope.Time ?? _time.GetUtcNow();
+        var hash = EventHash.Of(envelope, data);
+        envelope = filledIn > 0 ? envelope with { Sequence = filledIn } : envelope;
         var body = EventBody.Write(envelope, time, data);
         CheckSize(body.Length);
         return new NewEvent
@@ -82,7 +104,7 @@ public sealed class EventEncoder(IOptions<PersistenceOptions> options, TimeProvi
             Attempt = attempt,
             OccurredAt = time,
             LeaseSeconds = attempt == 0 ? started?.Lease : null,
-            Hash = EventHash.Of(envelope, data),
+            Hash = hash,
             Body = body,
         };
     }

@@ -12,6 +12,9 @@ public sealed class LeaseObserver<TKey>(TimeProvider time, TimeSpan maxGap)
     private Dictionary<TKey, (long Counter, long Since)> _watched = [];
     private long? _last;
 
+    /// <summary>Starts the watch over: a reading was missed, or nobody could have renewed.</summary>
+    public void Restart() => _watched.Clear();
+
     /// <summary>
     /// Takes in one complete reading of all leases and returns those that have expired, again with every reading until
     /// their counter moves or they are gone.
@@ -22,7 +25,7 @@ public sealed class LeaseObserver<TKey>(TimeProvider time, TimeSpan maxGap)
         var now = time.GetTimestamp();
         if (_last is { } last && time.GetElapsedTime(last, now) > maxGap)
         {
-            _watched.Clear();
+            Restart();
         }
 
         _last = now;

@@ -21,20 +21,24 @@ public sealed partial class ProcessLease : BackgroundService
     private readonly ProcessIdentity _identity;
     private readonly TimeProvider _time;
     private readonly ILogger<ProcessLease> _logger;
+    private readonly KnownAgents? _agents;
+    private readonly SemaphoreSlim _beating = new(1, 1);
     private readonly TimeSpan _length;
     private readonly LeaseObserver<Guid> _observer;
     private readonly Dictionary<Guid, long> _expiredSince = [];
     private volatile IReadOnlyCollection<Guid> _expired = [];
     private volatile IReadOnlyCollection<Guid> _known = [];
+    private volatile IReadOnlyCollection<string>? _liveAgents;
 
     public ProcessLease(
         PipelineDatabase database, ProcessIdentity identity, IOptions<PersistenceOptions> options, TimeProvider time,
-        ILogger<ProcessLease> logger)
+        ILogger<ProcessLease> logger, KnownAgents? agents = null)
     {
         _database = database;
         _identity = identity;
         _time = time;
         _logger = logger;
+        _agents = agents;
         _length = options.Value.ProcessLease;
         _observer = new LeaseObserver<Guid>(time, maxGap: _length / 2);
     }
@@ -44,6 +48,26 @@ public sealed partial class ProcessLease : BackgroundService
 
     /// <summary>Processes in the table, this one included, as last read.</summary>
     public IReadOnlyCollection<Guid> Known => _known;
+
+    /// <summary>Agents that some process whose lease has not expired can execute, as last read. Null: never read yet.</summary>
+    public IReadOnlyCollection<string>? LiveAgents => _liveAgents;
+
+    /// <summary>
+    /// Beats now, whatever the period. Returns only where the database takes this process's writes: whoever watches
+    /// leases calls it before every look, for a database that can be read but not written stops every holder at once.
+    /// </summary>
+    /// <exception cref="System.Data.Common.DbException">It does not; alone or inside another exception.</exception>
+    public async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        await using var context = _database.CreateContext();
+        await WriteAsync(context, cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _beating.Dispose();
+        base.Dispose();
+    }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -102,26 +126,41 @@ public sealed partial class ProcessLease : BackgroundService
     private async Task BeatAsync(CancellationToken cancellationToken)
     {
         await using var context = _database.CreateContext();
-        var beaten = await context.Processes.Where(row => row.Id == _identity.Id)
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Counter, row => row.Counter + 1), cancellationToken);
-        if (beaten == 0)
-        {
-            context.Processes.Add(new ProcessRow
-            {
-                Id = _identity.Id, Counter = 1, LeaseMilliseconds = (int)_length.TotalMilliseconds,
-                Host = _identity.Host, Role = _identity.Role, StartedAt = _time.GetUtcNow().UtcDateTime,
-            });
-            await context.SaveChangesAsync(cancellationToken);
-        }
-
+        await WriteAsync(context, cancellationToken);
         var rows = await context.Processes.AsNoTracking()
-            .Select(row => new ObservedLease<Guid>(row.Id, row.Counter, TimeSpan.FromMilliseconds(row.LeaseMilliseconds)))
-            .ToListAsync(cancellationToken);
+            .Select(row => new { row.Id, row.Counter, row.LeaseMilliseconds, row.Agents }).ToListAsync(cancellationToken);
         var now = _time.GetTimestamp();
-        var expired = _observer.Observe(rows).Where(id => id != _identity.Id).ToFrozenSet();
+        var leases = rows.Select(row => new ObservedLease<Guid>(row.Id, row.Counter, TimeSpan.FromMilliseconds(row.LeaseMilliseconds)));
+        var expired = _observer.Observe([.. leases]).Where(id => id != _identity.Id).ToFrozenSet();
         _expired = expired;
-        _known = rows.Select(row => row.Key).ToFrozenSet();
+        _known = rows.Select(row => row.Id).ToFrozenSet();
+        _liveAgents = rows.Where(row => !expired.Contains(row.Id)).SelectMany(row => row.Agents ?? []).ToFrozenSet(StringComparer.Ordinal);
         await ForgetAsync(context, expired, now, cancellationToken);
+    }
+
+    private async Task WriteAsync(PipelineContext context, CancellationToken cancellationToken)
+    {
+        // Two at once would both find no row and both add one.
+        await _beating.WaitAsync(cancellationToken);
+        try
+        {
+            var beaten = await context.Processes.Where(row => row.Id == _identity.Id)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.Counter, row => row.Counter + 1), cancellationToken);
+            if (beaten == 0)
+            {
+                context.Processes.Add(new ProcessRow
+                {
+                    Id = _identity.Id, Counter = 1, LeaseMilliseconds = (int)_length.TotalMilliseconds,
+                    Host = _identity.Host, Role = _identity.Role, Agents = _agents?.Names.ToArray(),
+                    StartedAt = _time.GetUtcNow().UtcDateTime,
+                });
+                await context.SaveChangesAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            _beating.Release();
+        }
     }
 
     /// <summary>Deletes the rows of processes that are long gone.</summary>

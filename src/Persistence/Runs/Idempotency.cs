@@ -8,7 +8,6 @@ namespace Pipeline.Persistence;
 /// <summary>Answers to requests that may be repeated, kept for a day. Works under the stream's head lock.</summary>
 internal static class Idempotency
 {
-    private const int CleanRows = 500;
     private static readonly TimeSpan Keep = TimeSpan.FromHours(24);
 
     /// <summary>Tells one request from another.</summary>
@@ -54,11 +53,6 @@ internal static class Idempotency
             Result = JsonSerializer.Serialize(StoredAnswer.Of(answer)),
         });
     }
-
-    /// <summary>Deletes some expired answers.</summary>
-    public static async Task CleanAsync(PipelineContext context, DateTime now, CancellationToken cancellationToken) =>
-        await context.Idempotency.Where(row => row.ExpiresAt <= now)
-            .OrderBy(row => row.ExpiresAt).Take(CleanRows).ExecuteDeleteAsync(cancellationToken);
 
     private sealed record StoredAnswer(string Run, string Thread, RunStatus Status, string? Epoch, long Position)
     {

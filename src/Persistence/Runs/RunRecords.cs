@@ -18,10 +18,21 @@ public sealed record AgentRun(
 
 /// <param name="Attempt">The fencing token for everything this executor appends.</param>
 /// <param name="LastSequence">The run's last event so far.</param>
+/// <param name="FirstPosition">Position of the run's first event; 0 for unknown.</param>
 public sealed record ClaimedRun(
-    RunKey Key, string Thread, string Agent, string Input, int Attempt, long LastSequence, bool CancelRequested);
+    RunKey Key, string Thread, string Agent, string Input, int Attempt, long LastSequence, bool CancelRequested, long FirstPosition);
 
-public sealed record RunLease(RunKey Key, string Agent, int Attempt, long Counter, TimeSpan Length, Guid? Worker);
+/// <param name="Agent">Empty for a run that was opened over HTTP.</param>
+/// <param name="CanResume">As the worker that claimed it declared.</param>
+/// <param name="IsStarted">Events were appended since the request.</param>
+public sealed record RunLease(
+    RunKey Key, string Agent, int Attempt, long Counter, TimeSpan Length, Guid? Worker, bool CanResume, bool IsStarted)
+{
+    /// <summary>A worker may execute it (again): its agent can resume, or never came to work.</summary>
+    public bool MayRunAgain => Agent.Length > 0 && (CanResume || !IsStarted);
+}
+
+public sealed record QueuedRun(RunKey Key, string Agent, int Attempt);
 
 public sealed record ThreadSummary(string Thread, int Runs, string LastRun, RunStatus Status, DateTime UpdatedAt);
 

@@ -16,8 +16,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
     public const string DefaultAgent = "demo";
 
     private const int Tries = 3;
-    private const int CleanEvery = 64;
-    private int _created;
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
     /// Creates a queued run, its <c>run_requested</c> event (sequence 1) and the <see cref="StartRun"/> command in one
@@ -37,13 +36,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
 
         var requested = Requested(run);
         var hash = Idempotency.Hash(run);
-        if (Interlocked.Increment(ref _created) % CleanEvery == 1)
-        {
-            await using var context = database.CreateContext();
-            await Idempotency.CleanAsync(context, Now, cancellationToken);
-        }
-
-        return await SettleAsync(isRetry => CreateOnceAsync(run, requested, hash, isRetry, cancellationToken));
+        return await SettleAsync(isRetry => CreateOnceAsync(run, requested, hash, isRetry, cancellationToken), cancellationToken);
     }
 
     /// <summary>The run, or null.</summary>
@@ -91,7 +84,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
             return found;
         }
 
-        await SettleAsync(_ => CancelOnceAsync(found, cancellationToken));
+        await SettleAsync(_ => CancelOnceAsync(found, cancellationToken), cancellationToken);
         return await GetAsync(stream, run, cancellationToken);
     }
 
@@ -109,7 +102,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
     /// Repeats what failed in the database, for the connection may have broken before, in or after the commit: under the
     /// head lock the next try sees what became of the last one.
     /// </summary>
-    private async Task<T> SettleAsync<T>(Func<bool, Task<T>> tryOnce)
+    private async Task<T> SettleAsync<T>(Func<bool, Task<T>> tryOnce, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
@@ -119,8 +112,10 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
             }
             catch (Exception exception) when (tries < Tries && database.Log.Classify(exception) == Failure.Transient)
             {
+                var delay = FirstDelay * (1 << tries) * (0.5 + Random.Shared.NextDouble());
+                await Task.Delay(delay, time, cancellationToken);
             }
-            catch (DbUpdateException exception) when (exception.InnerException is DbException cause)
+            catch (Exception exception) when (exception is not DbException && exception.GetBaseException() is DbException cause)
             {
                 ExceptionDispatchInfo.Throw(cause);
             }
@@ -153,7 +148,7 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
         }
 
         var answer = Answer(locked, requested, locked.Head.Head);
-        context.Runs.Add(NewRow(run, requested.Run));
+        context.Runs.Add(NewRow(run, requested.Run, locked.Head.Head + 1));
         await Idempotency.StoreAsync(context, run, hash, answer, Now, cancellationToken);
         await locked.AppendAsync([requested], cancellationToken);
         var (tenant, user) = run.Stream.Split();
@@ -175,16 +170,15 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
         new(requested.Run, requested.Thread, RunStatus.Queued, new Cursor(
             Epoch.Of(locked.Head.Generation, requested.Stream, locked.Head.Incarnation), before));
 
-    private AgentRunRow NewRow(NewRun run, string id) => new()
+    private AgentRunRow NewRow(NewRun run, string id, long position) => new()
     {
         Stream = run.Stream.Value, Run = id, Thread = run.Thread, Agent = run.Agent!, Input = run.Input,
-        Status = RunStatus.Queued, RequestedAt = Now,
+        Status = RunStatus.Queued, RequestedAt = Now, FirstPosition = position,
     };
 
     private async Task<bool> CancelOnceAsync(AgentRun found, CancellationToken cancellationToken)
     {
         var key = found.Key;
-        var (tenant, user) = key.Stream.Split();
         await using var locked = await database.LockStreamAsync(key.Stream, cancellationToken);
         var row = await locked.Context.Runs
             .SingleOrDefaultAsync(row => row.Stream == key.Stream.Value && row.Run == key.Run, cancellationToken);
@@ -195,13 +189,12 @@ public sealed class RunStore(PipelineDatabase database, EventEncoder encoder, Ti
 
         if (row.Worker is null)
         {
-            await locked.AppendAsync(
-                [encoder.Encode(new AgentCancelled { Tenant = tenant, User = user, Thread = row.Thread, Run = key.Run, Attempt = row.Attempt })],
-                cancellationToken);
+            await locked.EndAsync(row, new AgentCancelled(), encoder, cancellationToken);
         }
         else
         {
             row.CancelRequested = true;
+            var (tenant, user) = key.Stream.Split();
             locked.AddCommand(new CancelRun { Tenant = tenant, User = user, Run = key.Run });
         }
 

@@ -64,7 +64,7 @@ internal sealed class CommitCutter : IAsyncDisposable
             var down = CopyAsync(server, client, _ => !isCut);
             var up = CopyAsync(client, server, bytes =>
             {
-                isCut |= bytes.IndexOf("COMMIT"u8) >= 0 && Interlocked.Increment(ref _commits) == 1;
+                isCut |= bytes.IndexOf("COMMIT\0"u8) >= 0 && Interlocked.Increment(ref _commits) == 1;
                 return true;
             });
             await Task.WhenAny(up, down);

@@ -81,7 +81,7 @@ public sealed class EventEncoderTests
     [InlineData(EventTypes.AgentThinking, """{"text":null}""")]
     [InlineData(EventTypes.AgentThinking, """{"text":5}""")]
     [InlineData(EventTypes.AgentThinking, """{"text":"\uD800"}""")]
-    [InlineData(EventTypes.AgentStarted, """{"agent":"a","lease":0}""")]
+    [InlineData(EventTypes.AgentStarted, """{"agent":"a","lease":4}""")]
     [InlineData(EventTypes.AgentStarted, """{"agent":"a","lease":86401}""")]
     public void Data_of_a_known_type_must_fit_its_contract(string type, string data) =>
         Assert.Equal("data", Assert.Throws<InvalidEventException>(() => Encode(Good with { Type = type }, data)).Field);

@@ -93,6 +93,21 @@ public sealed class LeaseObserverTests
     }
 
     [Fact]
+    public void A_watch_that_starts_over_forgets_what_it_saw()
+    {
+        var observer = new LeaseObserver<string>(_time, MaxGap);
+        for (var second = 0; second < 4; second++)
+        {
+            observer.Observe([Reading("a", 1)]);
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        observer.Restart();
+
+        Assert.Empty(observer.Observe([Reading("a", 1)]));
+    }
+
+    [Fact]
     public void A_wall_clock_that_jumps_decides_nothing()
     {
         var clock = new JumpingWallClock();

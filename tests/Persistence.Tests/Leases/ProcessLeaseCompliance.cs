@@ -127,13 +127,44 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
         await one.StopAsync(Stop);
     }
 
-    private ProcessLease Create(TestProcess process) => new(
-        process.Database, process.Identity, Options.Create(new PersistenceOptions { ProcessLease = 4 * Beat }), _time,
-        NullLogger<ProcessLease>.Instance);
-
-    private async Task<ProcessLease> StartAsync(TestProcess process)
+    [Fact]
+    public async Task The_agents_of_processes_are_known_until_their_lease_expires()
     {
-        var lease = Create(process);
+        using var two = await StartAsync(Two, new KnownAgents(["weaver", "smith"], []));
+        using var one = await StartAsync(One);
+        Assert.Equal(["smith", "weaver"], one.LiveAgents!.Order());
+
+        await two.StopAsync(Stop);
+        await AddProcessAsync(Two.Identity.Id, 15, "weaver");
+        await AdvanceAsync(one, Beat, times: 2);
+
+        Assert.Empty(one.LiveAgents!);
+        await one.StopAsync(Stop);
+    }
+
+    [Fact]
+    public async Task Writing_beats_at_once_and_fails_where_the_database_only_reads()
+    {
+        var lease = Create(One);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => lease.WriteAsync(Stop)));
+        Assert.Equal(4, await CounterAsync(One));
+
+        await QueryAsync(context => context.Database.ExecuteSqlRawAsync(
+            context.Database.IsNpgsql()
+                ? "create function pipeline.no() returns trigger language plpgsql as $$ begin raise 'disk full'; end $$; "
+                    + "create trigger no before update on pipeline.process for each row execute function pipeline.no()"
+                : "create trigger no before update on process begin select raise(abort, 'disk full'); end",
+            Stop));
+        await Assert.ThrowsAnyAsync<Exception>(() => lease.WriteAsync(Stop));
+    }
+
+    private ProcessLease Create(TestProcess process, KnownAgents? agents = null) => new(
+        process.Database, process.Identity, Options.Create(new PersistenceOptions { ProcessLease = 4 * Beat }), _time,
+        NullLogger<ProcessLease>.Instance, agents);
+
+    private async Task<ProcessLease> StartAsync(TestProcess process, KnownAgents? agents = null)
+    {
+        var lease = Create(process, agents);
         await lease.StartAsync(Stop);
         await Eventually.HoldsAsync("the process knows itself", () => lease.Known.Contains(process.Identity.Id));
         return lease;
@@ -153,9 +184,9 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
     private Task<long> CounterAsync(TestProcess process) => QueryAsync(context => context.Processes
         .Where(row => row.Id == process.Identity.Id).Select(row => row.Counter).SingleAsync(Stop));
 
-    private Task<int> AddProcessAsync(Guid id, int leaseSeconds = 60) => QueryAsync(context =>
+    private Task<int> AddProcessAsync(Guid id, int leaseSeconds = 60, params string[] agents) => QueryAsync(context =>
     {
-        context.Processes.Add(new ProcessRow { Id = id, Counter = 1, LeaseMilliseconds = leaseSeconds * 1_000, Host = "test", Role = "test" });
+        context.Processes.Add(new ProcessRow { Id = id, Counter = 1, LeaseMilliseconds = leaseSeconds * 1_000, Host = "test", Role = "test", Agents = agents });
         return context.SaveChangesAsync(Stop);
     });
 

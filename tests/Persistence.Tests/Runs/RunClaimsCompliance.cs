@@ -18,7 +18,7 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
 
         var claimed = Assert.Single(claims, claim => claim is not null)!;
         Assert.Equal(
-            new ClaimedRun(new RunKey(Alice, created.Run), "t-1", "demo", "hello", Attempt: 1, LastSequence: 1, CancelRequested: false),
+            new ClaimedRun(new RunKey(Alice, created.Run), "t-1", "demo", "hello", Attempt: 1, LastSequence: 1, CancelRequested: false, FirstPosition: 1),
             claimed);
         var run = await One.Runs.GetAsync(Alice, created.Run, Stop);
         Assert.Equal((RunStatus.Running, 1), (run!.Status, run.Attempt));
@@ -47,7 +47,7 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
         var kept = await CreateClaimedRunAsync(One);
         var taken = await CreateClaimedRunAsync(One);
         var before = await ReadLeaseAsync(kept.Key);
-        await Two.Claims.TakeOverAsync(await ReadLeaseAsync(taken.Key), Lease, Stop);
+        await TakeOverAsync(Two, taken);
 
         var renewed = await One.Claims.RenewAsync([(kept.Key, kept.Attempt), (taken.Key, taken.Attempt)], Stop);
 
@@ -60,11 +60,11 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
     public async Task A_run_is_lost_to_an_older_attempt_of_the_same_process()
     {
         var claimed = await CreateClaimedRunAsync(One);
-        var again = await One.Claims.TakeOverAsync(await ReadLeaseAsync(claimed.Key), Lease, Stop);
+        var again = await TakeOverAsync(One, claimed);
 
         Assert.Empty(await One.Claims.RenewAsync([(claimed.Key, claimed.Attempt)], Stop));
-        Assert.False(await One.Claims.ReleaseAsync(claimed.Key, claimed.Attempt, Stop));
-        Assert.Single(await One.Claims.RenewAsync([(claimed.Key, again!.Attempt)], Stop));
+        Assert.Null(await One.Claims.ReleaseAsync(claimed.Key, claimed.Attempt, Stop));
+        Assert.Single(await One.Claims.RenewAsync([(claimed.Key, again.Attempt)], Stop));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
         var seen = await ReadLeaseAsync(claimed.Key);
         await One.AppendAsync(claimed, new AgentThinking { Text = "one" });
 
-        Assert.Null(await Two.Claims.TakeOverAsync(seen, Lease, Stop));
+        Assert.False(await Two.Lost.RequeueAsync(seen, Stop));
     }
 
     [Fact]
@@ -83,9 +83,9 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
         var old = await CreateClaimedRunAsync(One);
         await One.AppendAsync(old, new AgentThinking { Text = "one" });
 
-        var taken = await Two.Claims.TakeOverAsync(await ReadLeaseAsync(old.Key), Lease, Stop);
+        var taken = await TakeOverAsync(Two, old);
 
-        Assert.Equal((2, 2L), (taken!.Attempt, taken.LastSequence));
+        Assert.Equal((2, 2L), (taken.Attempt, taken.LastSequence));
         var refused = await Assert.ThrowsAsync<AppendRejectedException>(() => One.AppendAsync(old, new AgentCompleted()));
         Assert.Equal(AppendRejection.Fenced, refused.Reason);
         await Two.AppendAsync(taken, new AgentCompleted());
@@ -94,61 +94,13 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
-    public async Task A_run_that_was_renewed_or_taken_over_since_is_not_taken_over_nor_ended()
-    {
-        var claimed = await CreateClaimedRunAsync(One);
-        var seen = await ReadLeaseAsync(claimed.Key);
-        await One.Claims.RenewAsync([(claimed.Key, claimed.Attempt)], Stop);
-
-        Assert.Null(await Two.Claims.TakeOverAsync(seen, Lease, Stop));
-        Assert.False(await Two.Claims.EndLostAsync(seen, FailureReasons.WorkerLost, "gone", Stop));
-
-        var takers = await Task.WhenAll(Enumerable.Repeat(await ReadLeaseAsync(claimed.Key), 6).Select((lease, i) =>
-            Task.Run(() => (i % 2 == 0 ? One : Two).Claims.TakeOverAsync(lease, Lease, Stop), Stop)));
-        Assert.Single(takers, taker => taker is not null);
-        Assert.Equal([EventTypes.RunRequested], await TypesAsync(Alice, claimed.Key.Run));
-    }
-
-    [Fact]
-    public async Task A_lost_run_ends_with_its_reason()
-    {
-        var claimed = await CreateClaimedRunAsync(One);
-
-        Assert.True(await Two.Claims.EndLostAsync(await ReadLeaseAsync(claimed.Key), FailureReasons.WorkerLost, "gone", Stop));
-
-        Assert.Equal(RunStatus.Failed, (await One.Runs.GetAsync(Alice, claimed.Key.Run, Stop))!.Status);
-        var failed = await QueryAsync(context => context.Events.SingleAsync(row => row.Type == EventTypes.AgentFailed, Stop));
-        Assert.Equal(2, failed.Sequence);
-        Assert.Contains("\"worker_lost\"", failed.Body, StringComparison.Ordinal);
-        Assert.Empty(await One.Claims.RenewAsync([(claimed.Key, claimed.Attempt)], Stop));
-        Assert.Empty(await One.Claims.ReadLeasesAsync(Stop));
-    }
-
-    [Fact]
-    public async Task However_a_worker_races_with_those_who_think_it_dead_the_run_ends_once()
-    {
-        for (var round = 0; round < 10; round++)
-        {
-            var claimed = await CreateClaimedRunAsync(One);
-            var seen = await ReadLeaseAsync(claimed.Key);
-
-            await Task.WhenAll(
-                Task.Run(() => IgnoreRefusalAsync(One.AppendAsync(claimed, new AgentCompleted())), Stop),
-                Task.Run(() => Two.Claims.EndLostAsync(seen, FailureReasons.WorkerLost, "gone", Stop), Stop),
-                Task.Run(() => One.Claims.EndLostAsync(seen, FailureReasons.WorkerLost, "gone", Stop), Stop));
-
-            Assert.Single(await TypesAsync(Alice, claimed.Key.Run), EventTypes.IsTerminal);
-        }
-    }
-
-    [Fact]
     public async Task A_run_that_is_given_back_is_claimed_again_at_a_higher_attempt()
     {
         var first = await CreateClaimedRunAsync(One);
 
-        Assert.False(await Two.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
-        Assert.True(await One.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
-        Assert.False(await One.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
+        Assert.Null(await Two.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
+        Assert.Equal(RunStatus.Queued, await One.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
+        Assert.Null(await One.Claims.ReleaseAsync(first.Key, first.Attempt, Stop));
         Assert.Equal([first.Key], await Two.Claims.FindQueuedAsync(10, Stop));
         Assert.Empty(await One.Claims.RenewAsync([(first.Key, first.Attempt)], Stop));
 
@@ -158,17 +110,24 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
-    public async Task A_run_with_a_lease_that_no_worker_executes_can_be_ended_but_not_taken_over()
+    public async Task A_run_that_was_cancelled_ends_when_it_is_given_back()
     {
-        await One.AppendAsync(new AgentStarted
-        {
-            Tenant = "default", User = "alice", Thread = "t-1", Run = "theirs", Agent = "theirs", Lease = 10,
-        });
-        var lease = await ReadLeaseAsync(new RunKey(Alice, "theirs"));
+        var claimed = await CreateClaimedRunAsync(One);
+        await Two.Runs.RequestCancelAsync(Alice, claimed.Key.Run, Stop);
 
-        Assert.Equal((0, TimeSpan.FromSeconds(10), null), (lease.Attempt, lease.Length, lease.Worker));
-        Assert.Null(await One.Claims.TakeOverAsync(lease, Lease, Stop));
-        Assert.True(await One.Claims.EndLostAsync(lease, FailureReasons.WorkerLost, "silent", Stop));
+        Assert.Equal(RunStatus.Cancelled, await One.Claims.ReleaseAsync(claimed.Key, claimed.Attempt, Stop));
+        Assert.Equal([EventTypes.RunRequested, EventTypes.AgentCancelled], await TypesAsync(Alice, claimed.Key.Run));
+    }
+
+    [Fact]
+    public async Task Runs_of_agents_that_a_process_does_not_know_are_neither_found_nor_claimed_by_it()
+    {
+        var foreign = await One.Runs.CreateAsync(new NewRun(Alice, "t-1", "hello", "weaver", IdempotencyKey: null), Stop);
+        var own = await CreateRunAsync();
+
+        Assert.Equal([new RunKey(Alice, own.Run)], await One.Claims.FindQueuedAsync(10, Stop));
+        Assert.Null(await One.Claims.ClaimAsync(Alice, foreign.Run, Lease, Stop));
+        Assert.Equal(RunStatus.Queued, (await One.Runs.GetAsync(Alice, foreign.Run, Stop))!.Status);
     }
 
     private async Task<ClaimedRun?> ClaimWhileQueuedAsync(TestProcess worker, string run)
@@ -183,14 +142,9 @@ public abstract class RunClaimsCompliance(string provider) : StoreSuite(provider
         return claimed;
     }
 
-    private static async Task IgnoreRefusalAsync(Task append)
+    private async Task<ClaimedRun> TakeOverAsync(TestProcess taker, ClaimedRun run)
     {
-        try
-        {
-            await append;
-        }
-        catch (AppendRejectedException)
-        {
-        }
+        Assert.True(await taker.Lost.RequeueAsync(await ReadLeaseAsync(run.Key), Stop));
+        return await taker.Claims.ClaimAsync(run.Key.Stream, run.Key.Run, Lease, Stop) ?? throw new InvalidOperationException("not to be had");
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Contracts;
 
@@ -18,7 +19,7 @@ public abstract class RunStoreCompliance(string provider) : StoreSuite(provider)
 
         var row = await QueryAsync(context => context.Runs.SingleAsync(Stop));
         Assert.Equal((created.Run, "t-1", "demo", "count to three"), (row.Run, row.Thread, row.Agent, row.Input));
-        Assert.Equal((RunStatus.Queued, 0, 1L), (row.Status, row.Attempt, row.LastSequence));
+        Assert.Equal((RunStatus.Queued, 0, 1L, 1L), (row.Status, row.Attempt, row.LastSequence, row.FirstPosition));
         var requested = await QueryAsync(context => context.Events.SingleAsync(Stop));
         Assert.Equal((EventTypes.RunRequested, 1L, 1L), (requested.Type, requested.Position, requested.Sequence));
         Assert.Contains("count to three", requested.Body, StringComparison.Ordinal);
@@ -95,7 +96,7 @@ public abstract class RunStoreCompliance(string provider) : StoreSuite(provider)
         var second = await runs.CreateAsync(Request("k-1", input: "something else"), Stop);
 
         Assert.NotEqual(first.Run, second.Run);
-        await new RunStore(One.Database, One.Encoder, time).CreateAsync(Request(), Stop);
+        await new IdempotencyCleaner(One.Database, time, NullLogger<IdempotencyCleaner>.Instance).CleanAsync(Stop);
         Assert.Equal(["k-1"], await QueryAsync(context => context.Idempotency.Select(row => row.Key).ToListAsync(Stop)));
     }
 
@@ -195,7 +196,6 @@ public abstract class RunStoreCompliance(string provider) : StoreSuite(provider)
     public async Task Cancelling_a_run_that_was_given_back_ends_it_at_once()
     {
         var claimed = await CreateClaimedRunAsync(One);
-        await Two.Runs.RequestCancelAsync(Alice, claimed.Key.Run, Stop);
         await One.Claims.ReleaseAsync(claimed.Key, claimed.Attempt, Stop);
 
         Assert.Equal(RunStatus.Cancelled, (await Two.Runs.RequestCancelAsync(Alice, claimed.Key.Run, Stop))!.Status);

@@ -92,7 +92,7 @@ public abstract class StoreSuite(string provider) : IAsyncLifetime
     }
 
     protected async Task<RunLease> ReadLeaseAsync(RunKey run) =>
-        (await One.Claims.ReadLeasesAsync(Stop)).Single(lease => lease.Key == run);
+        (await One.Lost.ReadLeasesAsync(Stop)).Single(lease => lease.Key == run);
 
     protected Task<List<string>> TypesAsync(StreamKey stream, string run) => QueryAsync(context => context.Events
         .Where(row => row.Stream == stream.Value && row.Run == run)
@@ -112,7 +112,7 @@ public sealed class TestProcess : IAsyncDisposable
             ["Persistence:ConnectionString"] = connectionString,
         }).AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
         _services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
-            .AddPipelinePersistence("test").BuildServiceProvider();
+            .AddSingleton(new KnownAgents(["demo"], ["demo"])).AddPipelinePersistence("test").BuildServiceProvider();
 
         // As a relay does, so that the process owns what it commits.
         Handover.Offered += Relay;
@@ -123,6 +123,7 @@ public sealed class TestProcess : IAsyncDisposable
     public EventEncoder Encoder => Get<EventEncoder>();
     public RunStore Runs => Get<RunStore>();
     public RunClaims Claims => Get<RunClaims>();
+    public LostRuns Lost => Get<LostRuns>();
     public OutboxStore Outbox => Get<OutboxStore>();
     public AckStore Acks => Get<AckStore>();
     public EventLog Log => Get<EventLog>();

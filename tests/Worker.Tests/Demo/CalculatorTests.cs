@@ -38,6 +38,8 @@ public sealed class CalculatorTests
     [InlineData("1.2.3", "'1.2.3' at position 1 is no number")]
     [InlineData("10 / (5 - 5)", "division by zero at position 4")]
     [InlineData("10 % 0", "division by zero at position 4")]
+    [InlineData("0.1 ^ -29", "a number is too large: the calculator reaches up to about 7.9e28")]
+    [InlineData("0.5 ^ -100", "a number is too large: the calculator reaches up to about 7.9e28")]
     [InlineData("0 ^ -1", "division by zero at position 3")]
     [InlineData("(-8) ^ 0.5", "-8 ^ 0.5 is no real number")]
     [InlineData("2 ^ 1000", "a number is too large: the calculator reaches up to about 7.9e28")]

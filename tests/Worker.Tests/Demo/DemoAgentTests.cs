@@ -1,5 +1,5 @@
-using System.Diagnostics;
-using System.Globalization;
+using Microsoft.Extensions.Options;
+using Pipeline.Agents.Worker;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 using Pipeline.Testing;
@@ -53,18 +53,35 @@ public sealed class DemoAgentTests() : WorkerSuite("sqlite")
         Assert.Equal(EventTypes.AgentMessage, (await AnswerAsync(input))[^2].Type);
 
     [Theory]
-    [InlineData("What is 6 * 7?", 0.5, 3, 15)]
-    [InlineData("What is 6 * 7, what time is it in Europe/Berlin, and what is a cursor?", 0.5, 3, 15)]
-    [InlineData("think for a long while", 0.1, 30, 90)]
-    public async Task Its_pace_is_a_humans(string input, double pace, double least, double most)
+    [InlineData("What is 6 * 7?", 3, 15)]
+    [InlineData("hello", 3, 15)]
+    [InlineData("What is 6 * 7, what time is it in Europe/Berlin, and what is a cursor?", 3, 15)]
+    [InlineData("think for a long while", 30, 90)]
+    public async Task Its_pace_is_a_humans(string input, double least, double most)
     {
-        var worker = await StartWorkerAsync(
-            (_, _) => Task.CompletedTask, ("Worker:DemoPace", pace.ToString(CultureInfo.InvariantCulture)));
-        var run = await AskAsync("demo", input);
-        var clock = Stopwatch.StartNew();
-        await worker.NudgeAsync(run);
-        await EndsAsync(run, RunStatus.Completed);
-        Assert.InRange(clock.Elapsed.TotalSeconds / pace, least, most);
+        var pauses = new SummedPauses();
+        await StartWorkerAsync((context, ct) => new DemoAgent(pauses, Options.Create(new WorkerOptions())).RunAsync(context, ct));
+        await EndsAsync(await AskAsync(input: input), RunStatus.Completed);
+        Assert.InRange(pauses.Sum.TotalSeconds, least, most);
+    }
+
+    [Fact]
+    public async Task It_streams_thoughts_and_messages()
+    {
+        var events = await AnswerAsync("What is 6 * 7?");
+        foreach (var type in new[] { EventTypes.AgentThinking, EventTypes.AgentMessage })
+        {
+            Assert.Equal([false, true], events.Where(e => e.Type == type).Select(e => e.Data.GetProperty("delta").GetBoolean()).Distinct().Order());
+        }
+    }
+
+    [Fact]
+    public async Task It_quotes_little_of_a_long_expression()
+    {
+        var events = await AnswerAsync(string.Join(" + ", Enumerable.Repeat("1", 120)));
+        var answer = events.Last(e => e.Type == EventTypes.AgentMessage).Text("text")!;
+        Assert.EndsWith("… = 120", answer, StringComparison.Ordinal);
+        Assert.InRange(answer.Length, 80, 90);
     }
 
     [Fact]
@@ -89,5 +106,17 @@ public sealed class DemoAgentTests() : WorkerSuite("sqlite")
     {
         await StartWorkerAsync((_, _) => Task.CompletedTask);
         return await EndsAsync(await AskAsync("demo", input), RunStatus.Completed);
+    }
+
+    /// <summary>Every pause passes at once, and counts.</summary>
+    private sealed class SummedPauses : TimeProvider
+    {
+        public TimeSpan Sum { get; private set; }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Sum += dueTime;
+            return base.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
     }
 }

@@ -56,6 +56,17 @@ public sealed class DemoPlanTests
     }
 
     [Theory]
+    [InlineData("1 + ")]
+    [InlineData("think ")]
+    [InlineData("A/")]
+    public void A_long_request_is_read_in_a_moment(string part)
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        DemoPlan.For(string.Concat(Enumerable.Repeat(part, 50_000)));
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    [Theory]
     [InlineData("think for a long while", true)]
     [InlineData("Please Think for a LONG while about 6 * 7", true)]
     [InlineData("think about 6 * 7", false)]

@@ -18,9 +18,9 @@ public sealed class RunJournalTests : IAsyncDisposable
 
     public RunJournalTests()
     {
-        var claim = new ClaimedRun(Key, "t-1", "demo", "hello", Attempt: 2, LastSequence: 5, CancelRequested: false);
+        var claim = new ClaimedRun(Key, "t-1", "demo", "hello", Attempt: 2, LastSequence: 5, CancelRequested: false, FirstPosition: 1);
         var encoder = new EventEncoder(Options.Create(new PersistenceOptions { ConnectionString = "-" }), _time);
-        var text = new TextCoalescer(_time, TimeSpan.FromMilliseconds(100));
+        var text = new TextCoalescer(_time, TimeSpan.FromMilliseconds(100), encoder.MaxTextLength);
         _journal = new RunJournal(claim, encoder, _log.AppendAsync, text, _time, NullLogger.Instance);
     }
 
@@ -158,6 +158,57 @@ public sealed class RunJournalTests : IAsyncDisposable
         _log.Continue();
         await Task.WhenAll(first, much);
         Assert.Equal(TextCoalescer.MaxPending + 1, string.Concat(_log.Texts).Length);
+    }
+
+    [Fact]
+    public async Task Text_of_any_length_is_written_in_events_that_fit()
+    {
+        var text = string.Concat(Enumerable.Repeat("\u0001😀é", 100_000));
+        await _journal.StreamAsync(TextKind.Message, text, Stop);
+        Assert.Equal(text, string.Concat(_log.Texts));
+        Assert.All(_log.Events, e => Assert.InRange(e.Body.Length, 1, Limits.DefaultEventBytes));
+    }
+
+    [Fact]
+    public async Task Text_of_many_events_is_written_in_several_units()
+    {
+        await _journal.StreamAsync(TextKind.Message, new string('x', 30_000_000), Stop);
+        Assert.True(_log.Events.Count > 500);
+        Assert.All(_log.Calls, unit => Assert.InRange(unit.Count, 1, 500));
+        Assert.Equal(Enumerable.Range(6, _log.Events.Count).Select(n => (long)n), _log.Events.Select(e => e.Sequence));
+    }
+
+    [Fact]
+    public async Task An_append_that_can_never_succeed_is_not_repeated()
+    {
+        _log.Fail(new InvalidEventException("data", "is wrong"));
+        await Assert.ThrowsAsync<InvalidEventException>(() => _journal.WriteAsync(new AgentThinking { Text = "a" }, Stop));
+        _log.Fail(new ObjectDisposedException("appender"));
+        await Assert.ThrowsAsync<RunLostException>(() => _journal.WriteAsync(new AgentThinking { Text = "b" }, Stop));
+        Assert.Equal(2, _log.Calls.Count);
+    }
+
+    [Fact]
+    public async Task An_event_whose_id_was_used_for_another_is_refused_alone()
+    {
+        await _journal.StreamAsync(TextKind.Message, "a", Stop);
+        await _journal.StreamAsync(TextKind.Message, "b", Stop);
+        _log.Fail(new AppendRejectedException(AppendRejection.IdConflict, 1, "used"));
+        await Assert.ThrowsAsync<AppendRejectedException>(() => _journal.WriteAsync(new AgentThinking { Text = "c" }, Stop));
+        await _journal.EndAsync(new AgentCompleted());
+        Assert.Equal(["a", "b", null], _log.Texts);
+    }
+
+    [Fact]
+    public async Task What_the_worker_fills_in_does_not_make_another_event_of_it()
+    {
+        var again = new AgentThinking { Text = "a" };
+        await _journal.WriteAsync(again, Stop);
+        _time.Advance(TimeSpan.FromHours(1));
+        await _journal.WriteAsync(again, Stop);
+        Assert.NotEqual(_log.Events[0].Sequence, _log.Events[1].Sequence);
+        Assert.NotEqual(_log.Events[0].OccurredAt, _log.Events[1].OccurredAt);
+        Assert.Equal(_log.Events[0].Hash, _log.Events[1].Hash);
     }
 
     private async Task AdvanceUntilAsync(Task task)

@@ -55,29 +55,60 @@ public sealed class TextCoalescerTests
 
     [Fact]
     public void Whatever_the_pieces_and_pauses_the_text_is_whole_and_the_events_are_few() =>
-        Gen.Select(Gen.String[0, 8], Gen.Int[0, 250]).List[0, 200].Sample(pieces =>
+        Gen.Select(Gen.String[0, 8], Gen.Int[0, 250], Gen.Bool).List[0, 200].Sample(pieces =>
         {
             var time = new FakeTimeProvider();
-            var coalescer = new TextCoalescer(time, Interval);
-            var events = new List<(AgentMessage Event, TimeSpan At)>();
-            TimeSpan clock = TimeSpan.Zero, due = TimeSpan.MaxValue;
-            foreach (var (text, pause) in pieces)
+            var coalescer = new TextCoalescer(time, Interval, 1_000);
+            var events = new List<AgentEvent>();
+            var start = time.GetTimestamp();
+            foreach (var (text, pause, isThought) in pieces)
             {
-                clock += TimeSpan.FromMilliseconds(pause);
                 time.Advance(TimeSpan.FromMilliseconds(pause));
-                due = coalescer.Add(TextKind.Message, text);
-                if (due == TimeSpan.Zero)
+                if (coalescer.Add(isThought ? TextKind.Thinking : TextKind.Message, text) == TimeSpan.Zero)
                 {
-                    events.AddRange(coalescer.Drain(final: false).Select(e => ((AgentMessage)e, clock)));
+                    events.AddRange(coalescer.Drain(final: false));
                 }
             }
 
-            var rest = coalescer.Drain(final: true).Cast<AgentMessage>();
-            Assert.Equal(string.Concat(pieces.Select(p => p.Item1)), string.Concat(events.Select(e => e.Event).Concat(rest).Select(e => e.Text)));
-            Assert.All(events.Zip(events.Skip(1)), pair => Assert.True(pair.Second.At - pair.First.At >= Interval));
+            Assert.InRange(events.Count, 0, (time.GetElapsedTime(start) / Interval) + 2);
+            events.AddRange(coalescer.Drain(final: true));
+            foreach (var isThought in new[] { true, false })
+            {
+                Assert.Equal(
+                    string.Concat(pieces.Where(p => p.Item3 == isThought).Select(p => p.Item1)),
+                    string.Concat(events.Where(e => e is AgentThinking == isThought).Select(TextOf)));
+            }
         });
 
-    private TextCoalescer NewCoalescer() => new(_time, Interval);
+    [Fact]
+    public void Thoughts_and_messages_that_alternate_make_two_events_an_interval_of_two()
+    {
+        var coalescer = Drained();
+        for (var i = 0; i < 20; i++)
+        {
+            coalescer.Add(TextKind.Thinking, "t");
+            coalescer.Add(TextKind.Message, "m");
+        }
+
+        _time.Advance(Interval);
+        Assert.Equal([new string('t', 20), new string('m', 20)], coalescer.Drain(final: false).Select(TextOf));
+        Assert.Equal(2 * Interval, coalescer.Add(TextKind.Message, "m"));
+    }
+
+    [Fact]
+    public void Text_that_is_longer_than_an_event_is_split_but_no_character_is()
+    {
+        var coalescer = NewCoalescer();
+        var text = "a" + string.Concat(Enumerable.Repeat("😀", 700));
+        coalescer.Add(TextKind.Message, text);
+        var parts = coalescer.Drain(final: true).Select(TextOf).ToList();
+        Assert.Equal([999, 402], parts.Select(part => part.Length));
+        Assert.Equal(text, string.Concat(parts));
+    }
+
+    private static string TextOf(AgentEvent e) => e is AgentThinking thought ? thought.Text : ((AgentMessage)e).Text;
+
+    private TextCoalescer NewCoalescer() => new(_time, Interval, 1_000);
 
     private TextCoalescer Drained()
     {

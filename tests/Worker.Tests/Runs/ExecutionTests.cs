@@ -8,9 +8,6 @@ namespace Pipeline.Worker.Tests;
 /// <summary>One worker, and what its agents may do.</summary>
 public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
 {
-    private static readonly (string, string?) NeverScans = ("Worker:ScanInterval", "00:00:20");
-    private static readonly (string, string?) LongLease = ("Worker:Lease", "00:01:00");
-
     [Fact]
     public async Task A_queued_run_is_found_without_any_message_and_completed()
     {
@@ -36,7 +33,8 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task A_message_starts_a_run_at_once()
     {
-        var worker = await StartWorkerAsync((_, _) => Task.CompletedTask, NeverScans, LongLease);
+        // Not started, so that it scans for nothing.
+        var worker = NewWorker();
         var run = await AskAsync();
         await worker.NudgeAsync(run);
         Assert.NotEqual(RunStatus.Queued, (await GetAsync(run)).Status);
@@ -75,7 +73,9 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task A_cancel_message_reaches_the_agent_at_once()
     {
-        var worker = await StartWorkerAsync((_, ct) => Task.Delay(Timeout.Infinite, ct), NeverScans, LongLease);
+        // Not started, so that it renews nothing.
+        var worker = NewWorker();
+        worker.Script.Body = (_, ct) => Task.Delay(Timeout.Infinite, ct);
         var run = await AskAsync();
         await worker.NudgeAsync(run);
         await Eventually.HoldsAsync("the agent works", () => HasAsync(run, EventTypes.AgentStarted));
@@ -105,7 +105,7 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     }
 
     [Fact]
-    public async Task An_agent_that_ignores_its_token_is_fenced_off_and_keeps_its_slot_until_it_returns()
+    public async Task An_agent_that_ignores_its_token_is_fenced_off_and_keeps_its_slot_but_no_stop_waits_for_it()
     {
         var go = new TaskCompletionSource();
         Exception? refusal = null;
@@ -115,15 +115,16 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
                 await go.Task;
                 refusal = await Record.ExceptionAsync(() => context.MessageAsync("I am still here", CancellationToken.None));
             },
-            ("Worker:MaxConcurrentRuns", "1"));
+            ("Worker:MaxConcurrentRuns", "1"), ("Worker:StopGrace", "00:01:00"));
         var run = await AskAsync();
         await Eventually.HoldsAsync("the agent works", () => HasAsync(run, EventTypes.AgentStarted));
         await Runs.RequestCancelAsync(run.Stream, run.Run, Stop);
         await EndsAsync(run, RunStatus.Cancelled);
         Assert.Equal(0, worker.Slots.Free);
+        await worker.StopAsync(Stop).WaitAsync(TimeSpan.FromSeconds(10), Stop);
 
         go.SetResult();
-        await Eventually.HoldsAsync("the slot is free again", () => worker.Slots.Free == 1);
+        await Eventually.HoldsAsync("the agent is refused", () => refusal is not null);
         Assert.IsType<RunLostException>(refusal);
         Assert.Equal(EventTypes.AgentCancelled, (await EventsAsync(run))[^1].Type);
     }
@@ -151,15 +152,6 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     }
 
     [Fact]
-    public async Task A_run_for_an_unknown_agent_fails_and_says_who_is_known()
-    {
-        await StartWorkerAsync((_, _) => Task.CompletedTask);
-        var failed = (await EndsAsync(await AskAsync("nobody"), RunStatus.Failed))[^1];
-        Assert.Equal("unknown_agent", failed.Text("reason"));
-        Assert.Contains("demo, scripted, resumable", failed.Text("error"), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_result_that_cannot_be_stored_fails_the_run()
     {
         await StartWorkerAsync((context, _) => Task.FromResult(context.Result = new string('x', 300_000)));
@@ -176,25 +168,48 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     }
 
     [Fact]
-    public async Task A_tool_call_is_shown_with_its_arguments_and_its_result_or_error()
+    public async Task A_history_ends_though_the_run_goes_on_and_begins_at_its_own_first_event()
     {
+        await AskAsync("nobody", "an older run of the same thread");
+        var history = new List<AgentEvent>();
         await StartWorkerAsync(async (context, ct) =>
         {
-            Assert.Equal(3, await context.CallToolAsync("add", new { Left = 1, Right = 2 }, _ => Task.FromResult(3), ct));
-            await Assert.ThrowsAsync<IOException>(
-                () => context.CallToolAsync<int>("disk", null, _ => throw new IOException("full"), ct));
+            await foreach (var @event in context.ReadHistoryAsync(ct))
+            {
+                history.Add(@event);
+                await context.ThinkAsync("about what I read", ct);
+            }
         });
-        var events = await EndsAsync(await AskAsync(), RunStatus.Completed);
-        Assert.Equal(
-            ["run_requested", "agent_started", "tool_executing", "tool_completed", "tool_executing", "tool_completed", "agent_completed"],
-            Types(events));
-        Assert.Equal("""{"left":1,"right":2}""", events[2].Data.GetProperty("arguments").GetRawText());
-        Assert.Equal(events[2].Text("toolCallId"), events[3].Text("toolCallId"));
-        Assert.NotEqual(events[2].Text("toolCallId"), events[4].Text("toolCallId"));
-        Assert.True(events[3].Data.GetProperty("succeeded").GetBoolean());
-        Assert.Equal(3, events[3].Data.GetProperty("result").GetInt32());
-        Assert.False(events[5].Data.GetProperty("succeeded").GetBoolean());
-        Assert.Equal("full", events[5].Text("error"));
+        await EndsAsync(await AskAsync(), RunStatus.Completed);
+        Assert.Equal(["run_requested", "agent_started"], history.Select(e => e.Type));
+        Assert.Equal([2, 3], history.Select(e => e.Position));
+    }
+
+    [Fact]
+    public async Task Queued_runs_start_in_the_order_of_their_requests_also_when_messages_come_the_other_way_round()
+    {
+        var order = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        var go = new TaskCompletionSource();
+        var worker = await StartWorkerAsync(
+            async (context, ct) =>
+            {
+                order.Enqueue(context.Input);
+                await go.Task.WaitAsync(ct);
+            },
+            ("Worker:MaxConcurrentRuns", "1"), ("Worker:ScanInterval", "00:00:00.1"));
+        var runs = new List<RunKey> { await AskAsync(input: "1") };
+        await Eventually.HoldsAsync("the first is executing", () => order.Count == 1);
+        runs.AddRange([await AskAsync(input: "2"), await AskAsync(input: "3"), await AskAsync(input: "4")]);
+        await Eventually.HoldsAsync("the worker knows that more are waiting", () => worker.Get<RunFinder>().HasBacklog);
+
+        go.SetResult();
+        await worker.NudgeAsync(runs[3]);
+        foreach (var run in runs)
+        {
+            await EndsAsync(run, RunStatus.Completed);
+        }
+
+        Assert.Equal(["1", "2", "3", "4"], order);
     }
 }
 

@@ -48,15 +48,78 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
         Assert.Contains("1 attempts", events[^1].Text("error"), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_run_claimed_by_a_worker_that_died_at_once_is_executed_by_another()
+    [Theory]
+    [InlineData("resumable")]
+    [InlineData("scripted")]
+    public async Task A_run_claimed_by_a_worker_that_died_at_once_is_executed_by_another(string agent)
     {
         var dying = NewWorker(null, ("Failpoints:after-claim", "throw"), ("Worker:ScanInterval", "00:00:00.1"));
-        var run = await AskAsync("resumable");
+        var run = await AskAsync(agent);
         await dying.NudgeAsync(run);
         Assert.Equal(1, (await GetAsync(run)).Attempt);
         await StartWorkerAsync((_, _) => Task.CompletedTask);
         await EndsAsync(run, RunStatus.Completed);
+    }
+
+    [Fact]
+    public async Task A_run_whose_worker_dies_before_its_ending_is_written_still_ends_once()
+    {
+        var dying = NewWorker(null, ("Failpoints:before-ending", "throw"));
+        var run = await AskAsync();
+        await dying.NudgeAsync(run);
+        await Eventually.HoldsAsync("it is given up", () => dying.Slots.Held.Count == 0);
+        Assert.Contains("before-ending", Assert.Single(dying.TakeErrors()), StringComparison.Ordinal);
+
+        await StartWorkerAsync((_, _) => Task.CompletedTask);
+        Assert.Equal("worker_lost", (await EndsAsync(run, RunStatus.Failed))[^1].Text("reason"));
+    }
+
+    [Theory]
+    [InlineData("resumable")]
+    [InlineData("scripted")]
+    public async Task A_cancelled_run_whose_worker_died_ends_as_cancelled(string agent)
+    {
+        var run = await ClaimAndDieAsync(agent);
+        await Runs.RequestCancelAsync(run.Stream, run.Run, Stop);
+        await StartWorkerAsync((_, _) => throw new InvalidOperationException("must not be executed again"));
+        Assert.Equal(["run_requested", "agent_started", "agent_cancelled"], Types(await EndsAsync(run, RunStatus.Cancelled)));
+    }
+
+    [Fact]
+    public async Task A_full_worker_puts_a_lost_run_back_to_the_queue()
+    {
+        var run = await ClaimAndDieAsync("resumable");
+        var go = new TaskCompletionSource();
+        await StartWorkerAsync((context, ct) => context.Run == run.Run ? Task.CompletedTask : go.Task.WaitAsync(ct), ("Worker:MaxConcurrentRuns", "1"));
+        var other = await AskAsync();
+        await Eventually.HoldsAsync("the worker is full", async () => (await GetAsync(other)).Status == RunStatus.Running);
+        await Eventually.HoldsAsync("the lost run waits for any worker", async () => (await GetAsync(run)).Status == RunStatus.Queued);
+        go.SetResult();
+        await EndsAsync(run, RunStatus.Completed);
+    }
+
+    [Fact]
+    public async Task In_a_rolling_deployment_a_run_goes_to_a_worker_that_has_its_agent()
+    {
+        var lost = await ClaimAndDieAsync("resumable");
+        await StartWorkerAsync((_, _) => Task.CompletedTask, (TestWorker.Lacks, "resumable"));
+        var asked = await AskAsync("resumable");
+        var own = await AskAsync();
+        await EndsAsync(own, RunStatus.Completed);
+        await Eventually.HoldsAsync("the lost run is back in the queue", async () => (await GetAsync(lost)).Status == RunStatus.Queued);
+        Assert.Equal(RunStatus.Queued, (await GetAsync(asked)).Status);
+
+        await StartWorkerAsync((_, _) => Task.CompletedTask);
+        await EndsAsync(lost, RunStatus.Completed);
+        await EndsAsync(asked, RunStatus.Completed);
+    }
+
+    [Fact]
+    public async Task A_lost_run_that_cannot_resume_is_ended_also_by_a_worker_that_lacks_its_agent()
+    {
+        var run = await ClaimAndDieAsync("scripted");
+        await StartWorkerAsync((_, _) => Task.CompletedTask, (TestWorker.Lacks, "scripted"));
+        Assert.Equal("worker_lost", (await EndsAsync(run, RunStatus.Failed))[^1].Text("reason"));
     }
 
     [Theory]
@@ -110,7 +173,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     public async Task A_run_appended_over_HTTP_that_falls_silent_ends_when_its_lease_runs_out()
     {
         var desk = NewWorker();
-        var started = new AgentStarted { Tenant = "default", User = "alice", Thread = "t-1", Run = "r-http", Agent = "", Lease = 1 };
+        var started = new AgentStarted { Tenant = "default", User = "alice", Thread = "t-1", Run = "r-http", Agent = "", Lease = 5 };
         await desk.Get<EventLog>().AppendAsync([desk.Get<EventEncoder>().Encode(started)], Stop);
         await StartWorkerAsync((_, _) => Task.CompletedTask);
         var events = await EndsAsync(new RunKey(Alice, "r-http"), RunStatus.Failed);

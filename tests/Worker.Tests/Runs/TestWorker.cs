@@ -31,6 +31,9 @@ public sealed class ResumableAgent(AgentScript script) : IAgent
 /// <summary>One worker process, as far as it goes without a bus; the agents do what <see cref="Script"/> says.</summary>
 public sealed class TestWorker : IAsyncDisposable
 {
+    /// <summary>Setting of the agent that this worker does not have.</summary>
+    public const string Lacks = "Test:Lacks";
+
     private readonly ServiceProvider _services;
     private readonly ErrorLog _errors = new();
     private bool _stopped;
@@ -42,7 +45,8 @@ public sealed class TestWorker : IAsyncDisposable
             ["Persistence:Provider"] = provider,
             ["Persistence:ConnectionString"] = connectionString,
             ["Worker:ScanInterval"] = "00:00:00.2",
-            ["Worker:Lease"] = "00:00:01",
+            ["Persistence:ProcessLease"] = "00:00:02",
+            ["Worker:Lease"] = "00:00:03",
             ["Worker:CancelGrace"] = "00:00:00.3",
             ["Worker:StopGrace"] = "00:00:00",
             ["Worker:DemoPace"] = "0",
@@ -51,7 +55,17 @@ public sealed class TestWorker : IAsyncDisposable
         services.AddSingleton(time).AddSingleton<IConfiguration>(configuration);
         services.AddLogging(logging => logging.AddProvider(_errors));
         services.AddSingleton(Script);
-        services.AddPipelinePersistence("test").AddAgentWorker().AddAgent<ScriptedAgent>().AddAgent<ResumableAgent>();
+        services.AddPipelinePersistence("test").AddAgentWorker();
+        if (settings.GetValueOrDefault(Lacks) != "scripted")
+        {
+            services.AddAgent<ScriptedAgent>();
+        }
+
+        if (settings.GetValueOrDefault(Lacks) != "resumable")
+        {
+            services.AddAgent<ResumableAgent>();
+        }
+
         _services = services.BuildServiceProvider(validateScopes: true);
     }
 
@@ -62,18 +76,33 @@ public sealed class TestWorker : IAsyncDisposable
     /// <summary>Everything logged as an error.</summary>
     public IReadOnlyCollection<string> Errors => _errors.Lines;
 
+    /// <summary>The errors so far, which a test expected.</summary>
+    public IReadOnlyCollection<string> TakeErrors()
+    {
+        var lines = _errors.Lines.ToList();
+        _errors.Lines.Clear();
+        return lines;
+    }
+
     internal RunScheduler Scheduler => Get<RunScheduler>();
+
+    internal LeaseWatch Watch => Get<LeaseWatch>();
 
     internal RunSlots Slots => Get<RunSlots>();
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
-    public Task StartAsync() => Scheduler.StartAsync(TestContext.Current.CancellationToken);
+    public async Task StartAsync()
+    {
+        await Get<ProcessLease>().StartAsync(TestContext.Current.CancellationToken);
+        await Scheduler.StartAsync(TestContext.Current.CancellationToken);
+    }
 
-    public Task StopAsync(CancellationToken cancellationToken = default)
+    public async Task StopAsync(CancellationToken cancellationToken = default)
     {
         _stopped = true;
-        return Scheduler.StopAsync(cancellationToken);
+        await Scheduler.StopAsync(cancellationToken);
+        await Get<ProcessLease>().StopAsync(cancellationToken);
     }
 
     /// <summary>Nudges this worker, as the bus would.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Agents.Worker;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
@@ -12,20 +13,28 @@ public abstract class WorkerSuite(string provider) : IAsyncLifetime
 {
     private readonly DirectoryInfo _files = Directory.CreateTempSubdirectory("pipeline-worker-");
     private readonly List<TestWorker> _workers = [];
-    private string _connectionString = "";
 
     protected static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    /// <summary>Between two looks of a watch that a test drives.</summary>
+    protected static readonly TimeSpan Look = TimeSpan.FromSeconds(0.5);
+
     protected static StreamKey Alice { get; } = StreamKey.Of("default", "alice");
+
+    protected string ConnectionString { get; private set; } = "";
 
     /// <summary>Where runs are asked for and looked at: a process that executes none.</summary>
     private TestWorker Desk => _workers[0];
+
+    protected bool IsSqlite => Desk.Get<PipelineDatabase>().IsSqlite;
+
+    protected PipelineContext NewContext() => Desk.Get<PipelineDatabase>().CreateContext();
 
     protected RunStore Runs => Desk.Get<RunStore>();
 
     public async ValueTask InitializeAsync()
     {
-        _connectionString = await CreateDatabaseAsync();
+        ConnectionString = await CreateDatabaseAsync();
         NewWorker();
         await using var context = Desk.Get<PipelineDatabase>().CreateContext();
         await context.Database.MigrateAsync(Stop);
@@ -50,7 +59,7 @@ public abstract class WorkerSuite(string provider) : IAsyncLifetime
     protected TestWorker NewWorker(TimeProvider? time = null, params (string Key, string? Value)[] settings)
     {
         var worker = new TestWorker(
-            provider, _connectionString, time ?? TimeProvider.System, settings.ToDictionary(s => s.Key, s => s.Value));
+            provider, ConnectionString, time ?? TimeProvider.System, settings.ToDictionary(s => s.Key, s => s.Value));
         _workers.Add(worker);
         return worker;
     }
@@ -96,6 +105,20 @@ public abstract class WorkerSuite(string provider) : IAsyncLifetime
     }
 
     protected async Task<bool> HasAsync(RunKey run, string type) => (await EventsAsync(run)).Any(e => e.Type == type);
+
+    /// <summary>Looks at the leases while the worker's own clock moves on, as its loop would.</summary>
+    /// <returns>Looks that failed.</returns>
+    protected static async Task<int> WatchAsync(TestWorker watcher, FakeTimeProvider clock, TimeSpan length)
+    {
+        var failed = 0;
+        for (var passed = TimeSpan.Zero; passed < length; passed += Look)
+        {
+            clock.Advance(Look);
+            failed += await Record.ExceptionAsync(() => watcher.Watch.LookAsync(Stop)) is null ? 0 : 1;
+        }
+
+        return failed;
+    }
 
     protected static IEnumerable<string> Types(IEnumerable<StoredEvent> events) => events.Select(e => e.Type);
 

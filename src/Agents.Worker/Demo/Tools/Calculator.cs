@@ -32,8 +32,9 @@ internal ref struct Calculator
             var value = calculator.Sum();
             return calculator.Peek() == '\0' ? value : throw calculator.Unexpected();
         }
-        catch (OverflowException)
+        catch (ArithmeticException)
         {
+            // Overflow, or a division by what is too small for a decimal: one over it would be too large.
             throw new ToolFailedException("a number is too large: the calculator reaches up to about 7.9e28");
         }
     }
