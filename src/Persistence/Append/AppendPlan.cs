@@ -6,12 +6,17 @@ namespace Pipeline.Persistence;
 /// <param name="Heads">The locked heads; a stream that is not there could not be locked without waiting.</param>
 /// <param name="Known">Events that are stored already, by their ids.</param>
 /// <param name="OutboxId">Reserved for the outbox row.</param>
+/// <param name="Identity">What the generation is to hold for, where nothing was ever appended; else null.</param>
 internal sealed record AppendLookup(
     long Generation,
     long OutboxId,
     IReadOnlyDictionary<StreamKey, StreamHead> Heads,
     IReadOnlyDictionary<(StreamKey Stream, Guid Id), KnownEvent> Known,
-    IReadOnlyDictionary<RunKey, RunState> Runs);
+    IReadOnlyDictionary<RunKey, RunState> Runs,
+    DatabaseIdentity? Identity = null);
+
+/// <summary>Another one than before means that commits may have been lost.</summary>
+internal sealed record DatabaseIdentity(string SystemId, string Timeline);
 
 internal readonly record struct KnownEvent(long Position, long Sequence, byte[] Hash);
 
@@ -39,7 +44,8 @@ internal sealed record AppendPlan(
     IReadOnlyList<UnitOutcome> Outcomes,
     IReadOnlyList<PlannedEvent> Events,
     IReadOnlyCollection<PlannedRun> Runs,
-    IReadOnlyList<PlannedRange> Ranges)
+    IReadOnlyList<PlannedRange> Ranges,
+    DatabaseIdentity? Identity)
 {
     public bool StoresNothing => Events.Count == 0;
 

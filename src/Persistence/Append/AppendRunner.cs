@@ -141,11 +141,7 @@ internal sealed partial class AppendRunner(
 
     private Task RaiseAsync(GenerationMovedException moved, CancellationToken cancellationToken)
     {
-        if (!moved.IsFirst)
-        {
-            LogMoved(moved.SystemId, moved.Timeline);
-        }
-
+        LogMoved(moved.Current.SystemId, moved.Current.Timeline);
         return database.Log.RaiseGenerationAsync(moved, cancellationToken);
     }
 

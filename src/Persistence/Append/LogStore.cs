@@ -53,7 +53,7 @@ internal abstract class LogStore : IAsyncDisposable
     public abstract Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
         IReadOnlyCollection<StreamKey> streams, CancellationToken cancellationToken);
 
-    /// <summary>Raises the generation, or records what it holds for, once for however many processes ask.</summary>
+    /// <summary>Raises the generation, once for however many processes ask.</summary>
     public abstract Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken);
 
     /// <summary>What to do about an exception.</summary>
@@ -86,14 +86,10 @@ internal enum Failure
 }
 
 /// <summary>The append met another system id or timeline than the generation was set on.</summary>
-internal sealed class GenerationMovedException(string systemId, string timeline, long generation)
-    : Exception($"The database is now system {systemId} on timeline {timeline}; commits of generation {generation} may be lost")
+internal sealed class GenerationMovedException(DatabaseIdentity current, long generation)
+    : Exception($"The database is now system {current.SystemId} on timeline {current.Timeline}; commits of generation {generation} may be lost")
 {
-    /// <summary>Nothing was ever appended: there is an identity to record, and no history to doubt.</summary>
-    public bool IsFirst { get; init; }
-
-    public string SystemId { get; } = systemId;
-    public string Timeline { get; } = timeline;
+    public DatabaseIdentity Current { get; } = current;
 }
 
 /// <summary>COMMIT was sent and failed: what was stored may be committed.</summary>

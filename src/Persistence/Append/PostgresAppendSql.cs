@@ -110,7 +110,7 @@ internal static class PostgresAppendSql
     /// <summary>$1 id, $2 owner, $3 payload.</summary>
     public const string InsertOutbox = "insert into pipeline.outbox (id, owner, kind, payload) values ($1, $2, 0, $3)";
 
-    public const string Commit = "commit";
+    public const string Commit = "COMMIT";
 
     /// <summary>First append ever: remembers what the generation holds for. $1 system id, $2 timeline.</summary>
     public const string RecordIdentity =

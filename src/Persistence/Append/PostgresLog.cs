@@ -78,14 +78,10 @@ internal sealed class PostgresLog : LogStore
 
     public override async Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken)
     {
-        await using var command = _source.CreateCommand(
-            moved.IsFirst ? PostgresAppendSql.RecordIdentity : PostgresAppendSql.RaiseGeneration);
-        AddAll(command.Parameters, Of(moved.SystemId), Of(moved.Timeline));
-        if (!moved.IsFirst)
-        {
-            AddAll(command.Parameters, Of(_time.GetUtcNow().ToUnixTimeMilliseconds()));
-        }
-
+        await using var command = _source.CreateCommand(PostgresAppendSql.RaiseGeneration);
+        AddAll(
+            command.Parameters,
+            Of(moved.Current.SystemId), Of(moved.Current.Timeline), Of(_time.GetUtcNow().ToUnixTimeMilliseconds()));
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

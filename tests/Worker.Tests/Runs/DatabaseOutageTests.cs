@@ -91,10 +91,10 @@ public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
     public async Task A_lock_that_holds_up_every_write_costs_no_run_its_worker()
     {
         var go = new TaskCompletionSource();
-        await StartWorkerAsync((context, ct) => go.Task.WaitAsync(ct), ("Persistence:CommandTimeout", "00:00:01"));
+        await StartWorkerAsync((context, ct) => go.Task.WaitAsync(ct), ("Persistence:CommandTimeout", "00:00:01"), ("Persistence:LockTimeout", "00:00:00.5"));
         var run = await AskAsync("resumable");
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
-        var watcher = NewWorker(_clock, ("Persistence:CommandTimeout", "00:00:01"));
+        var watcher = NewWorker(_clock, ("Persistence:CommandTimeout", "00:00:01"), ("Persistence:LockTimeout", "00:00:00.5"));
         await WatchAsync(watcher, _clock, ShorterThanALease);
 
         await using (var blocker = await OpenAsync())
