@@ -8,6 +8,7 @@ namespace Pipeline.Messaging.Tests;
 
 public sealed class ConfirmedPublisherTests
 {
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly FakeTimeProvider _time = new();
@@ -34,7 +35,7 @@ public sealed class ConfirmedPublisherTests
         });
         Assert.True(_health.CanPublish);
         page.Attempts[1].SetResult();
-        await publishing;
+        await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
 
         Assert.Equal(_time.GetUtcNow(), _health.LastConfirm);
     }
@@ -64,7 +65,7 @@ public sealed class ConfirmedPublisherTests
         await BeaconAsync();
         await Eventually.HoldsAsync("it is begun anew", () => page.Attempts.Count == 2);
         page.Attempts[1].SetResult();
-        await publishing;
+        await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -77,7 +78,7 @@ public sealed class ConfirmedPublisherTests
 
         await BeaconAsync();
         page.Attempts[0].SetResult();
-        await publishing;
+        await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
 
         Assert.Single(page.Attempts);
     }
@@ -93,7 +94,7 @@ public sealed class ConfirmedPublisherTests
         Assert.True(_health.CanPublish);
         page.Attempts[0].SetResult();
         typed.Attempts[0].SetResult();
-        await Task.WhenAll(publishing);
+        await Task.WhenAll(publishing).WaitAsync(Bound, TestContext.Current.CancellationToken);
 
         Assert.Single(page.Attempts);
         Assert.Single(typed.Attempts);
@@ -111,7 +112,7 @@ public sealed class ConfirmedPublisherTests
         await BeaconAsync();
         await Eventually.HoldsAsync("it is begun", () => page.Attempts.Count == 1);
         page.Attempts[0].SetResult();
-        await publishing;
+        await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -125,7 +126,7 @@ public sealed class ConfirmedPublisherTests
         await BeaconAsync();
         await Eventually.HoldsAsync("it is tried again", () => page.Attempts.Count == 2);
         page.Attempts[1].SetResult();
-        await publishing;
+        await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -138,7 +139,7 @@ public sealed class ConfirmedPublisherTests
             var page = new Publish();
             var publishing = UntilConfirmed(page);
             page.Attempts[0].SetResult();
-            await publishing;
+            await publishing.WaitAsync(Bound, TestContext.Current.CancellationToken);
             _time.Advance(Patience);
             Assert.False(await CompletesSoonAsync(probing));
         }
