@@ -8,7 +8,8 @@ namespace Pipeline.Delivery.Api;
 /// <summary>The delivery node as a part: the host of its own, and Standalone, are made of it.</summary>
 public static class DeliveryHost
 {
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+    // Covers the longest DrainDelay and the longest DrainTime, which follow each other.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Adds the HTTP, WebSocket and SSE edge. Persistence and the bus are the host's to add, before it: what is added

@@ -15,9 +15,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
                 await Describe(context).ExecuteAsync(context);
             }
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
-            // Nobody is there to read an answer.
+            // Nobody is there to read an answer, or whoever is takes nothing in.
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {

@@ -33,7 +33,7 @@ public static class EventsEndpoint
         routes.MapGet(
                 "/v1/threads/{thread}/events",
                 (HttpContext context, string thread, ThreadEvents events) =>
-                    events.RunAsync(context, Caller.Of(context).Stream, RequestIds.FromPath("thread", thread)))
+                    events.RunAsync(context, Caller.Of(context), RequestIds.FromPath("thread", thread)))
             .RequireAuthorization()
             .ExcludeFromDescription();
     }

@@ -92,6 +92,10 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
             await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[0].Split('_')[0]}_99\"}}");
             await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"zzzzzz_1\"}");
             await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[1]}\"}}");
+            // Nor does what is no ack, or an older one, replace a good one that still waits to be stored.
+            await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"0\"}");
+            await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"zzzzzz_1\"}");
+            await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[0]}\"}}");
             await first.CloseAsync();
         }
 
@@ -102,6 +106,18 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
             return (string?)ready["cursor"] == cursors[1]
                 && (await second.EventsAsync(2)).Select(e => (string)e["cursor"]!).SequenceEqual(cursors[2..]);
         });
+    }
+
+    [Fact]
+    public async Task The_first_frame_comes_at_once_when_only_the_log_has_what_was_missed()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:ReadyWait"] = "00:00:05" });
+        var cursors = await new Appending(node, "missed").AppendAsync(3);
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("missed"), $"after={cursors[0]}");
+
+        var ready = await screen.FrameAsync(FrameTypes.Ready).WaitAsync(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        Assert.Equal((ResumeKinds.Replaying, cursors[^1]), ((string?)ready["resume"], (string?)ready["head"]));
+        Assert.Equal(cursors[1..], (await screen.EventsAsync(2)).Select(e => (string)e["cursor"]!));
     }
 
     [Fact]
