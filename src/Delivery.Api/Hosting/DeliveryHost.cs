@@ -47,10 +47,22 @@ public static class DeliveryHost
         bus.SubscribePages<FeedHub>();
     }
 
+    // HEAD is GET without the body, which the server leaves out; a stream of events would never end.
+    private static Task AnswerHead(HttpContext context, RequestDelegate next)
+    {
+        if (HttpMethods.IsHead(context.Request.Method) && !EventsEndpoint.IsAt(context.Request.Path))
+        {
+            context.Request.Method = HttpMethods.Get;
+        }
+
+        return next(context);
+    }
+
     /// <summary>Maps everything the node serves.</summary>
     public static WebApplication MapDelivery(this WebApplication app)
     {
         app.UseMiddleware<ProblemMiddleware>();
+        app.Use(AnswerHead);
         app.UseStaticPages();
         app.UseRouting();
         app.UseCors();

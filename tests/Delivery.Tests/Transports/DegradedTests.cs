@@ -60,6 +60,19 @@ public sealed class DegradedTests
     }
 
     [Fact]
+    public async Task What_goes_away_while_a_connection_is_open_is_told_by_a_status_frame()
+    {
+        await using var node = await TestNode.StartAsync();
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("status"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        var degradation = node.Services.GetRequiredService<Delivery.Api.Degradation>();
+        degradation.Report(Delivery.Api.Degradation.Bus, available: false);
+        Assert.Equal("[\"bus\"]", (await screen.FrameAsync(FrameTypes.Status))["degraded"]!.ToJsonString());
+        degradation.Report(Delivery.Api.Degradation.Bus, available: true);
+        Assert.Equal("[]", (await screen.FrameAsync(FrameTypes.Status))["degraded"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task Events_that_no_page_announced_are_found_when_the_queue_was_bound_again()
     {
         await using var node = await TestNode.StartAsync();
