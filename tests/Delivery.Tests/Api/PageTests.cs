@@ -15,6 +15,9 @@ public sealed class PageTests
         Assert.Equal("text/html", page.Type);
         Assert.Contains("<title>", page.Text, StringComparison.Ordinal);
         Assert.True(page.Headers.CacheControl!.NoCache);
+        var policy = page.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
+        Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
     }
 
     [Fact]
