@@ -42,6 +42,30 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
     }
 
     [Fact]
+    public async Task An_EventSource_gets_every_event_once_and_in_order_through_a_lost_connection()
+    {
+        await using var window = await Window.OpenAsync(standalone, _user);
+        await window.Page.EvaluateAsync(
+            """
+            token => {
+              window.got = [];
+              const source = new EventSource(`/v1/events?after=0&access_token=${token}`);
+              source.onmessage = message => window.got.push(`${message.lastEventId} ${JSON.parse(message.data).cursor}`);
+            }
+            """,
+            await standalone.TokenAsync(_user));
+        await window.AskAsync(Request);
+        await window.Page.WaitForFunctionAsync("() => window.got.length >= 3");
+        window.Network.Cut();
+        window.Network.Restore();
+        await window.ShowsRunAsync("completed");
+
+        var cursors = (await standalone.EventsAsync(_user)).Select(e => e.GetProperty("cursor").GetString()).ToList();
+        await window.Page.WaitForFunctionAsync("count => window.got.length >= count", cursors.Count);
+        Assert.Equal(cursors.Select(cursor => $"{cursor} {cursor}"), await window.Page.EvaluateAsync<string[]>("() => window.got"));
+    }
+
+    [Fact]
     public async Task A_person_who_was_away_sees_the_whole_run_later_and_nobody_else_sees_any_of_it()
     {
         await using (var window = await Window.OpenAsync(standalone, _user))

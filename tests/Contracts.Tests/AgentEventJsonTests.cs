@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -66,5 +67,10 @@ public sealed class AgentEventJsonTests
 
     [Fact]
     public void Every_known_type_has_a_record_that_says_its_name() =>
-        Assert.All(EventTypes.All, type => Assert.True(EventTypes.RecordOf(type)!.IsSubclassOf(typeof(AgentEvent))));
+        Assert.All(EventTypes.All, type =>
+        {
+            // What a record says of itself does not depend on its fields.
+            var record = (AgentEvent)RuntimeHelpers.GetUninitializedObject(EventTypes.RecordOf(type)!);
+            Assert.Equal(type, record.Type);
+        });
 }

@@ -28,6 +28,7 @@ public sealed class CursorTests
     [InlineData("k3v9ab_-1")]
     [InlineData("k3v9ab_+1")]
     [InlineData("k3v9ab_1 ")]
+    [InlineData("k3v9ab_1\0")]
     [InlineData("k3v9ab_1_2")]
     [InlineData("0123456789abcdef0_1")]
     [InlineData("k3v9ab_12345678901234567890")]

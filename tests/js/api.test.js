@@ -70,8 +70,10 @@ test('an expired token is replaced by a new one', async () => {
 
 test('a given token that was refused is not replaced by somebody else’s', async () => {
   answers = [{ status: 401 }];
-  await assert.rejects(settle(new Api(page, new GivenToken('old')).cancelRun('r')), TokenNeeded);
+  let refused = 0;
+  await assert.rejects(settle(new Api(page, new GivenToken('old', () => refused++)).cancelRun('r')), TokenNeeded);
   assert.equal(requests.length, 1);
+  assert.equal(refused, 1, 'it is forgotten where it was kept');
 });
 
 test('a server that hands out no tokens is told apart from one that is away', async () => {

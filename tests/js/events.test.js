@@ -112,8 +112,11 @@ test('a reset at connect and a reset frame both discard what was there', async (
   assert.deepEqual(resets, ['epoch']);
   FakeSocket.last.receive({ type: 'events', after: 'epoch2_0', events: [{ cursor: 'epoch2_1' }], cursor: 'epoch2_1' });
   assert.deepEqual(seen, ['epoch2_1']);
+  FakeSocket.last.receive({ type: 'live' });
+  assert.equal(state().phase, 'live');
   FakeSocket.last.receive({ type: 'reset', reason: 'expired', cursor: 'epoch2_7' });
   assert.deepEqual(resets, ['epoch', 'expired']);
+  assert.equal(state().phase, 'catching-up');
   FakeSocket.last.receive({ type: 'events', after: 'epoch2_7', events: [{ cursor: 'epoch2_8' }], cursor: 'epoch2_8' });
   assert.deepEqual(seen, ['epoch2_8']);
 });
@@ -167,7 +170,7 @@ test('a server out of reach is tried again, ever more slowly, for ever', async (
     const token = session.token;
     let asked = false;
     session.token = () => { asked = true; return token.call(session); };
-    while (!asked) {
+    while (!asked && waited < 60_000) {
       await pass(50);
       waited += 50;
     }

@@ -35,6 +35,7 @@ public readonly record struct Cursor(string? Epoch, long Position)
         if (text.AsSpan(0, split).ContainsAnyExcept(EpochCharacters)
             || digits.Length is < 1 or > 19
             || (digits[0] == '0' && digits.Length > 1)
+            || digits.ContainsAnyExceptInRange('0', '9')
             || !ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var position))
         {
             return false;

@@ -135,7 +135,7 @@ public static class CloseCodes
     /// <summary>Not allowed: give up.</summary>
     public const int Forbidden = 4403;
 
-    /// <summary>No such thing: give up.</summary>
+    /// <summary>No such thing: give up. Reserved: no server sends it yet.</summary>
     public const int NotFound = 4404;
 
     /// <summary>A newer connection of the same client id took over: do not reconnect.</summary>

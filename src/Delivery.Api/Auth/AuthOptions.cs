@@ -43,8 +43,8 @@ public sealed class AuthOptions
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Whether <c>?access_token=</c> is taken where a browser cannot send a header (EventSource). URLs end in logs, so
-    /// the default (null) is: in Development and Standalone only.
+    /// Whether the event resource takes <c>?access_token=</c>, since a browser's EventSource cannot send a header. URLs
+    /// end in logs, so the default (null) is: in Development and Standalone; elsewhere it cannot be switched on.
     /// </summary>
     public bool? QueryToken { get; set; }
 
@@ -121,6 +121,11 @@ internal sealed class AuthOptionsValidator(DeveloperMode mode) : IValidateOption
 
     private IEnumerable<string> Developer(AuthOptions options)
     {
+        if (options.QueryToken is true && !mode.Allowed)
+        {
+            yield return "Auth:QueryToken is true, but the environment is not Development: tokens would end in the logs of every proxy; remove it";
+        }
+
         if (options.DevToken is true && !mode.Allowed)
         {
             yield return "Auth:DevToken is true, but the environment is not Development: anyone could become any user; remove it";

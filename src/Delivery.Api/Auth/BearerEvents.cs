@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
 
 namespace Pipeline.Delivery.Api;
 
@@ -12,6 +13,7 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
     {
         var request = context.Request;
         if (queryToken
+            && EventsEndpoint.IsAt(request.Path)
             && HttpMethods.IsGet(request.Method)
             && !request.Headers.ContainsKey("Authorization")
             && request.Query[QueryName] is [{ Length: > 0 } token])
@@ -40,7 +42,7 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
     public override Task Challenge(JwtBearerChallengeContext context)
     {
         context.HandleResponse();
-        if (!keys.Known)
+        if (!keys.Known && context.AuthenticateFailure is not null)
         {
             return AskToComeBackAsync(context.HttpContext);
         }
@@ -71,7 +73,7 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
     // An EventSource gives up for good on 503, so it gets an empty stream that it opens again.
     private static async Task AskToComeBackAsync(HttpContext context)
     {
-        if (!context.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase))
+        if (!EventsEndpoint.IsAt(context.Request.Path) || !EventsEndpoint.WantsEventStream(context.Request))
         {
             await Problem.Unavailable("the keys that tokens are checked with have not been fetched yet; send the same request again")
                 .ExecuteAsync(context);
@@ -80,7 +82,8 @@ internal sealed class BearerEvents(AuthOptions options, bool queryToken, Authori
 
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-store";
-        await context.Response.WriteAsync("retry: 2000\n\n", context.RequestAborted);
+        EventWriter.WriteRetry(context.Response.BodyWriter, context.RequestServices.GetRequiredService<IOptions<FeedOptions>>().Value.Retry);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
     private static string Quotable(string text) =>

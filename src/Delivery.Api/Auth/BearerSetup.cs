@@ -78,6 +78,6 @@ internal sealed class BearerSetup(
     private bool IsAlive(DateTime? notBefore, DateTime? expires, TimeSpan skew)
     {
         var now = time.GetUtcNow().UtcDateTime;
-        return expires is { } end && now < end + skew && (notBefore is not { } start || now >= start - skew);
+        return expires is { } end && now - skew < end && (notBefore is not { } start || now + skew >= start);
     }
 }

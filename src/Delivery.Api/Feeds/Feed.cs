@@ -5,12 +5,13 @@ using Pipeline.Persistence;
 namespace Pipeline.Delivery.Api;
 
 /// <summary>One stream's tail and those who read it. Thread-safe.</summary>
-internal sealed class Feed(StreamKey stream)
+internal sealed class Feed(StreamKey stream, FeedMemory memory)
 {
     private readonly Lock _lock = new();
     private readonly FeedTail _tail = new(stream);
     private readonly HashSet<Signal> _readers = [];
     private long _idleSince;
+    private bool _headWanted;
     private bool _closed;
 
     public StreamKey Stream => stream;
@@ -33,12 +34,29 @@ internal sealed class Feed(StreamKey stream)
         }
     }
 
-    /// <summary>Closes the feed if it had no reader since a timestamp.</summary>
+    /// <summary>Closes the feed, and lets go of its tail, if it had no reader since a timestamp.</summary>
     public bool TryClose(long idleSince)
     {
         lock (_lock)
         {
-            return _closed = _readers.Count == 0 && _idleSince < idleSince;
+            if (_readers.Count > 0 || _idleSince >= idleSince)
+            {
+                return false;
+            }
+
+            _closed = true;
+            memory.Changed(-_tail.Bytes);
+            _tail.Trim(default);
+            return true;
+        }
+    }
+
+    /// <summary>Has the readers woken by the next head that is read, whatever it says.</summary>
+    public void WantHead()
+    {
+        lock (_lock)
+        {
+            _headWanted = true;
         }
     }
 
@@ -50,11 +68,19 @@ internal sealed class Feed(StreamKey stream)
         }
     }
 
-    public Offered Offer(long generation, in BusPageStream part, FeedBounds bounds, long now)
+    public T Read<TState, T>(TState state, Func<FeedTail, TState, T> read)
     {
         lock (_lock)
         {
-            var offered = _tail.Offer(new History(generation, part.Incarnation), part.First, part.Bodies, bounds, now);
+            return read(_tail, state);
+        }
+    }
+
+    public Offered Offer(long generation, in BusPageStream part, long now)
+    {
+        lock (_lock)
+        {
+            var offered = Keep(new History(generation, part.Incarnation), part.First, part.Bodies, now);
             if (offered == Offered.Moved)
             {
                 PulseReaders();
@@ -64,28 +90,56 @@ internal sealed class Feed(StreamKey stream)
         }
     }
 
-    public void Announce(StreamHead head, FeedBounds bounds, long began, long now)
+    public void Announce(StreamHead head, long began, long now)
     {
         lock (_lock)
         {
+            var before = _tail.Known;
+            var held = _tail.Bytes;
             _tail.Announce(head, began, now);
-            _tail.Trim(bounds);
-            PulseReaders();
+            _tail.Trim(memory.BoundsOf(held));
+            memory.Changed(_tail.Bytes - held);
+            PulseIfTold(before);
         }
     }
 
     /// <summary>Takes in a page of the log; where it ends at the head, the other readers may as well have it.</summary>
-    public void Announce(LogPage page, FeedBounds bounds, long began, long now)
+    public void Announce(LogPage page, long began, long now)
     {
         lock (_lock)
         {
-            if (_tail.Announce(page.Head, began, now) && page.Events is [{ Position: var first }, ..]
-                && page.Events[^1].Position == page.Head.Head)
+            var before = _tail.Known;
+            var held = _tail.Bytes;
+            var taken = _tail.Announce(page.Head, began, now);
+            memory.Changed(_tail.Bytes - held);
+            if (taken && page.Events is [{ Position: var first }, ..] && first + page.Events.Count - 1 == page.Head.Head)
             {
-                var history = new History(page.Head.Generation, page.Head.Incarnation);
-                _tail.Offer(history, first, [.. page.Events.Select(e => e.Body)], bounds, now);
+                Keep(new History(page.Head.Generation, page.Head.Incarnation), first, page.Bodies(), now);
             }
 
+            PulseIfTold(before);
+        }
+    }
+
+    private Offered Keep(History history, long first, IReadOnlyList<ReadOnlyMemory<byte>> bodies, long now)
+    {
+        if (_closed)
+        {
+            return Offered.Stale;
+        }
+
+        var held = _tail.Bytes;
+        var offered = _tail.Offer(history, first, bodies, memory.BoundsOf(held), now);
+        memory.Changed(_tail.Bytes - held);
+        return offered;
+    }
+
+    // A pass over all heads tells most readers nothing new; only those who wait for a fresh head are to look again then.
+    private void PulseIfTold(TailKnowledge before)
+    {
+        if (_headWanted || _tail.Known != before)
+        {
+            _headWanted = false;
             PulseReaders();
         }
     }

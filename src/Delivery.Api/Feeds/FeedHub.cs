@@ -17,19 +17,18 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
 
     private readonly ConcurrentDictionary<string, Feed> _feeds = new(StringComparer.Ordinal);
     private readonly RelayWatch _relays;
-    private readonly FeedOptions _options;
+    private readonly FeedMemory _memory;
     private readonly TimeProvider _time;
     private readonly ILogger<FeedHub> _logger;
     private readonly Lock _lock = new();
     private HashSet<Feed> _wanted = [];
     private bool _allWanted = true;
     private long _tick;
-    private int _count;
 
     public FeedHub(IOptions<FeedOptions> options, TimeProvider time, ILogger<FeedHub> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _options = options.Value;
+        _memory = new FeedMemory(options.Value);
         _time = time;
         _logger = logger;
         _relays = new RelayWatch(time);
@@ -38,8 +37,6 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
 
     /// <summary>Pulsed when heads are to be read before the next pass.</summary>
     internal Signal HeadsWanted { get; }
-
-    internal FeedBounds Bounds => _options.Bounds(Volatile.Read(ref _count));
 
     /// <summary>A moment on this node's own logical clock.</summary>
     internal long Tick() => Interlocked.Increment(ref _tick);
@@ -67,7 +64,7 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
             foreach (var part in page.Streams)
             {
                 if (_feeds.TryGetValue(part.Stream, out var feed)
-                    && feed.Offer(page.Generation, part, Bounds, Tick()) == Offered.HeadNeeded)
+                    && feed.Offer(page.Generation, part, Tick()) == Offered.HeadNeeded)
                 {
                     WantHead(feed);
                 }
@@ -90,11 +87,11 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
     {
         while (true)
         {
-            var created = new Feed(stream);
+            var created = new Feed(stream, _memory);
             var feed = _feeds.GetOrAdd(stream.Value, created);
             if (feed == created)
             {
-                Interlocked.Increment(ref _count);
+                _memory.Opened();
             }
 
             if (feed.TryEnter(reader))
@@ -114,6 +111,7 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
     /// <summary>Has the poller read this feed's head at once.</summary>
     internal void WantHead(Feed feed)
     {
+        feed.WantHead();
         lock (_lock)
         {
             _wanted.Add(feed);
@@ -132,14 +130,25 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
         HeadsWanted.Pulse();
     }
 
-    /// <summary>The feeds whose heads were asked for, which are no longer asked for then; all when a pass is due.</summary>
-    internal IReadOnlyCollection<Feed> TakeWanted(ref bool all)
+    /// <summary>Whether all heads are asked for.</summary>
+    internal bool AreAllHeadsWanted
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _allWanted;
+            }
+        }
+    }
+
+    /// <summary>The feeds whose heads were asked for, or all; they are no longer asked for then.</summary>
+    internal IReadOnlyCollection<Feed> TakeWanted(bool all)
     {
         lock (_lock)
         {
-            all |= _allWanted;
             var wanted = _wanted;
-            (_wanted, _allWanted) = ([], false);
+            (_wanted, _allWanted) = ([], _allWanted && !all);
             return all ? [.. _feeds.Values] : wanted;
         }
     }
@@ -153,12 +162,14 @@ public sealed partial class FeedHub : IPageSubscriber, IDisposable
             if (feed.TryClose(since))
             {
                 _feeds.TryRemove(KeyValuePair.Create(key, feed));
-                Interlocked.Decrement(ref _count);
+                _memory.Closed();
             }
         }
     }
 
-    internal bool IsAnyRelaySilent(Func<Guid, bool> leaseLost) => _relays.IsAnySilent(leaseLost);
+    /// <summary>See <see cref="RelayWatch.IsAnySilent"/>.</summary>
+    internal bool IsAnyRelaySilent(IReadOnlyCollection<Guid> known, IReadOnlyCollection<Guid> expired) =>
+        _relays.IsAnySilent(known, expired);
 
     [LoggerMessage(4100, LogLevel.Debug, "Missed pages of relay {Relay} before {Number}; reading the heads again")]
     private partial void LogMissed(Guid relay, long number);

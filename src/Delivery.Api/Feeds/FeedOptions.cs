@@ -5,7 +5,12 @@ namespace Pipeline.Delivery.Api;
 /// <summary>How events reach connections: the rest of section <c>Delivery</c>.</summary>
 public sealed class FeedOptions
 {
-    /// <summary>Time between heartbeats on a connection, 1 to 60 s; proxies cut silence at 60 s. Default 15 s.</summary>
+    public const string Section = DeliveryOptions.Section;
+
+    /// <summary>
+    /// Time between heartbeats on a connection, 1 to 60 s; proxies cut silence at 60 s. A WebSocket client that answers no
+    /// ping for two of them is dropped. Default 15 s.
+    /// </summary>
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How long the <c>ready</c> frame waits for the stream's head while the log is not known to be away, 0 to 5 s. Default 0.2 s.</summary>
@@ -17,19 +22,25 @@ public sealed class FeedOptions
     /// <summary>Most bytes of bodies in one stream's tail, 16 KB to 64 MB. Default 512 KB.</summary>
     public long FeedBytes { get; set; } = 512 * 1024;
 
-    /// <summary>Most bytes of bodies in all tails of the node, 1 MB to 64 GB; shared evenly where there are many. Default 256 MB.</summary>
+    /// <summary>Most bytes of bodies in all tails of the node, 1 MB to 64 GB; who has events to keep gets them. Default 256 MB.</summary>
     public long NodeBytes { get; set; } = 256L * 1024 * 1024;
 
-    /// <summary>Most bytes of bodies in one frame or one read of the log, one event at least; 4 KB to 4 MB. Default 128 KB.</summary>
+    /// <summary>
+    /// Most bytes of stored events in one frame or one read of the log, one event at least; their cursors come on top.
+    /// 4 KB to 4 MB. Default 128 KB.
+    /// </summary>
     public int FrameBytes { get; set; } = 128 * 1024;
 
-    /// <summary>A connection that takes nothing in for so long is dropped, 1 to 60 s. Default 10 s.</summary>
+    /// <summary>A connection that does not take in 16 KB in so long is dropped, 1 to 60 s. Default 10 s.</summary>
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Most connections (WebSocket, SSE, waiting long-polls) of the node, 1 to 1,000,000. Default 20,000.</summary>
+    /// <summary>Most connections (WebSocket, SSE, JSON answers under way) of the node, 1 to 1,000,000. Default 20,000.</summary>
     public int MaxConnections { get; set; } = 20_000;
 
-    /// <summary>What SSE clients are told to wait before they reconnect, 0.1 to 60 s. Default 2 s.</summary>
+    /// <summary>Most connections of one user, of whatever kind, 1 to 1,000,000. Default 200.</summary>
+    public int MaxConnectionsPerUser { get; set; } = 200;
+
+    /// <summary>What SSE clients are told to wait before they reconnect, give or take a quarter, 0.1 to 60 s. Default 2 s.</summary>
     public TimeSpan Retry { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Most reads of the log at a time on behalf of connections, 1 to 64. Default 8.</summary>
@@ -38,11 +49,8 @@ public sealed class FeedOptions
     /// <summary>Bound on one read of the log, 0.1 to 30 s; beyond it the log counts as away. Default 3 s.</summary>
     public TimeSpan LogTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>A stopping node closes its connections spread over this time, 0 to 25 s. Default 5 s.</summary>
+    /// <summary>A stopping node closes its connections spread over this time, which begins when <see cref="DeliveryOptions.DrainDelay"/> is over, 0 to 25 s. Default 5 s.</summary>
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
-
-    internal FeedBounds Bounds(int feeds) =>
-        new(FeedEvents, Math.Min(FeedBytes, NodeBytes / Math.Max(1, feeds)));
 }
 
 internal sealed class FeedOptionsValidator : IValidateOptions<FeedOptions>
@@ -59,6 +67,7 @@ internal sealed class FeedOptionsValidator : IValidateOptions<FeedOptions>
             Number(nameof(options.FrameBytes), options.FrameBytes, 4 << 10, 4 << 20),
             Time(nameof(options.WriteTimeout), options.WriteTimeout, 1, 60),
             Number(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000),
+            Number(nameof(options.MaxConnectionsPerUser), options.MaxConnectionsPerUser, 1, 1_000_000),
             Time(nameof(options.Retry), options.Retry, 0.1, 60),
             Number(nameof(options.ReplayReaders), options.ReplayReaders, 1, 64),
             Time(nameof(options.LogTimeout), options.LogTimeout, 0.1, 30),

@@ -10,7 +10,9 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal sealed class FeedTail(StreamKey stream)
 {
-    private readonly List<ReadOnlyMemory<byte>> _bodies = [];
+    // Dropped bodies leave empty slots in front, which go many at a time: a full tail is not shifted with every event.
+    private readonly List<ReadOnlyMemory<byte>> _slots = [];
+    private int _empty;
     private long _first = 1;
     private long _bytes;
     private long _learned;
@@ -45,9 +47,12 @@ internal sealed class FeedTail(StreamKey stream)
     public long Bytes => _bytes;
 
     /// <summary>Number of events in the tail.</summary>
-    public int Count => _bodies.Count;
+    public int Count => _slots.Count - _empty;
 
-    private long Next => _first + _bodies.Count;
+    /// <summary>What readers wait for to change, beside events.</summary>
+    public TailKnowledge Known => new(History, HeadKnown, Head, Trimmed);
+
+    private long Next => _first + Count;
 
     /// <summary>Takes in one stream's part of a page.</summary>
     /// <param name="first">Position of the first body; with no bodies, of an event that only the log has.</param>
@@ -123,31 +128,35 @@ internal sealed class FeedTail(StreamKey stream)
     /// <summary>Events after a position out of the tail, one at least, for a position that <see cref="HoldsAfter"/>.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Read(long after, int limit, long maxBytes)
     {
-        var start = (int)(after + 1 - _first);
+        var start = _empty + (int)(after + 1 - _first);
         var end = start;
-        for (long bytes = 0; end < _bodies.Count && end - start < limit; end++)
+        for (long bytes = 0; end < _slots.Count && end - start < limit; end++)
         {
-            bytes += _bodies[end].Length;
+            bytes += _slots[end].Length;
             if (bytes > maxBytes && end > start)
             {
                 break;
             }
         }
 
-        return _bodies.GetRange(start, end - start);
+        return _slots.GetRange(start, end - start);
     }
 
     /// <summary>Drops the oldest events until the tail is within bounds; nothing is kept of an event that alone exceeds them.</summary>
     public void Trim(FeedBounds bounds)
     {
-        var drop = 0;
-        while (drop < _bodies.Count && (_bodies.Count - drop > bounds.Events || _bytes > bounds.Bytes))
+        while (Count > 0 && (Count > bounds.Events || _bytes > bounds.Bytes))
         {
-            _bytes -= _bodies[drop++].Length;
+            _bytes -= _slots[_empty].Length;
+            _slots[_empty++] = default;
+            _first++;
         }
 
-        _bodies.RemoveRange(0, drop);
-        _first += drop;
+        if (_empty > Count)
+        {
+            _slots.RemoveRange(0, _empty);
+            _empty = 0;
+        }
     }
 
     private void Become(History history, long now)
@@ -191,8 +200,8 @@ internal sealed class FeedTail(StreamKey stream)
 
     private void Clear(long first)
     {
-        _bodies.Clear();
-        (_first, _bytes) = (first, 0);
+        _slots.Clear();
+        (_first, _bytes, _empty) = (first, 0, 0);
     }
 
     private bool Keep(long first, IReadOnlyList<ReadOnlyMemory<byte>> bodies, FeedBounds bounds)
@@ -202,31 +211,37 @@ internal sealed class FeedTail(StreamKey stream)
             return false;
         }
 
-        if (first > Next)
+        var from = NewestThatFit(first, bodies, bounds);
+        if (first + from > Next)
         {
-            Clear(first);
+            Clear(first + from);
         }
 
-        foreach (var body in Own(bodies, (int)(Next - first)))
+        // Bodies are slices of a whole message. Each kept one gets memory of its own, so that it holds nothing but itself.
+        for (var i = from; i < bodies.Count; i++)
         {
-            _bodies.Add(body);
-            _bytes += body.Length;
+            _slots.Add(bodies[i].ToArray());
+            _bytes += bodies[i].Length;
         }
 
         Trim(bounds);
         return true;
     }
 
-    // Bodies are slices of a whole message: one copy of what is kept lets go of the rest.
-    private static IEnumerable<ReadOnlyMemory<byte>> Own(IReadOnlyList<ReadOnlyMemory<byte>> bodies, int skip)
+    /// <summary>Index of the first body that is new and, with those behind it, within bounds.</summary>
+    private int NewestThatFit(long first, IReadOnlyList<ReadOnlyMemory<byte>> bodies, FeedBounds bounds)
     {
-        var copy = new byte[bodies.Skip(skip).Sum(body => body.Length)];
-        var offset = 0;
-        foreach (var body in bodies.Skip(skip))
+        var oldest = (int)Math.Max(0, Next - first);
+        var from = bodies.Count;
+        for (long bytes = 0; from > oldest && bodies.Count - from < bounds.Events; from--)
         {
-            body.CopyTo(copy.AsMemory(offset));
-            yield return copy.AsMemory(offset, body.Length);
-            offset += body.Length;
+            bytes += bodies[from - 1].Length;
+            if (bytes > bounds.Bytes)
+            {
+                break;
+            }
         }
+
+        return from;
     }
 }

@@ -7,15 +7,16 @@ namespace Pipeline.Delivery.Api;
 
 /// <summary>
 /// Reads the heads of connected streams from the log: at once where asked, all of them every 15 s as the last net, and
-/// every 500 ms while pages may not get here. It alone judges whether the log is there.
+/// every 500 ms, never more often, while pages may not get here. It alone judges whether the log is there.
 /// </summary>
 internal sealed partial class HeadPoller : BackgroundService
 {
     private static readonly TimeSpan Pass = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FastPass = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
-    // Read where there is nothing else to read, to learn whether the log answers.
+    // Read every second where there is nothing else to read, to learn whether the log answers.
     private static readonly StreamKey Probe = StreamKey.Of("-", "-");
 
     private readonly FeedHub _hub;
@@ -28,6 +29,9 @@ internal sealed partial class HeadPoller : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<HeadPoller> _logger;
     private int _failures;
+    private long _lastRead;
+    private long _lastPass;
+    private long _nextPass;
 
     public HeadPoller(
         FeedHub hub, LogReader reader, BusHealth bus, ProcessLease leases, Degradation degradation, DeliveryMetrics metrics,
@@ -42,37 +46,55 @@ internal sealed partial class HeadPoller : BackgroundService
         _bus.Changed += OnBusChanged;
         OnBusChanged();
         await using var stop = stoppingToken.Register(_hub.HeadsWanted.Pulse);
-        var nextPass = _time.GetTimestamp();
-        var lastPass = nextPass;
+        (_nextPass, _lastPass) = (_time.GetTimestamp(), _time.After(-FastPass));
         while (!stoppingToken.IsCancellationRequested)
         {
-            var all = nextPass <= _time.GetTimestamp() || (IsBusBlind() && _time.GetElapsedTime(lastPass) >= FastPass);
-            var feeds = _hub.TakeWanted(ref all);
-            var ok = true;
-            if (all || feeds.Count > 0)
+            try
             {
-                ok = await ReadAsync(feeds, stoppingToken);
+                await LookAsync(stoppingToken);
             }
-
-            if (all)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                _hub.CloseIdle();
-                lastPass = _time.GetTimestamp();
-                nextPass = _time.After(Pass * (0.75 + (Random.Shared.NextDouble() / 2)));
-            }
-
-            if (ok)
-            {
-                await _hub.HeadsWanted.WaitAsync(_time.After(FastPass));
-            }
-            else
-            {
-                await RetryLaterAsync(all, feeds, stoppingToken);
+                LogBroken(exception);
+                _degradation.Report(Degradation.Log, available: false);
+                await RetryLaterAsync(all: true, [], stoppingToken);
             }
         }
 
         _bus.Changed -= OnBusChanged;
     }
+
+    private async Task LookAsync(CancellationToken stoppingToken)
+    {
+        var all = IsPassDue();
+        var feeds = _hub.TakeWanted(all);
+        var ok = true;
+        if (all || feeds.Count > 0 || _time.GetElapsedTime(_lastRead) >= ProbeEvery)
+        {
+            ok = await ReadAsync(feeds, stoppingToken);
+        }
+
+        if (all)
+        {
+            _hub.CloseIdle();
+            _lastPass = _time.GetTimestamp();
+            _nextPass = _time.After(Pass * (0.75 + (Random.Shared.NextDouble() / 2)));
+        }
+
+        if (!ok)
+        {
+            await RetryLaterAsync(all, feeds, stoppingToken);
+            return;
+        }
+
+        var soonest = _lastPass + _time.Ticks(FastPass);
+        await _hub.HeadsWanted.WaitAsync(soonest > _time.GetTimestamp() ? soonest : _time.After(FastPass));
+    }
+
+    // Pages that keep being lost ask for a pass each: one in a while is enough.
+    private bool IsPassDue() =>
+        _time.GetElapsedTime(_lastPass) >= FastPass
+        && (_nextPass <= _time.GetTimestamp() || _hub.AreAllHeadsWanted || IsBusBlind());
 
     // Those who come meanwhile must not make it ask more often.
     private async Task RetryLaterAsync(bool all, IReadOnlyCollection<Feed> feeds, CancellationToken stoppingToken)
@@ -92,15 +114,14 @@ internal sealed partial class HeadPoller : BackgroundService
         }
     }
 
-    private bool IsBusBlind()
-    {
-        var (expired, known) = (_leases.Expired, _leases.Known);
-        return !_bus.CanConsume
-            || _hub.IsAnyRelaySilent(relay => expired.Contains(relay) || (known.Count > 0 && !known.Contains(relay)));
-    }
+    private bool IsBusBlind() => !IsBusThere() || _hub.IsAnyRelaySilent(_leases.Known, _leases.Expired);
+
+    // A broker that lets nobody publish, in a memory or disk alarm, has nothing to deliver either.
+    private bool IsBusThere() => _bus.CanConsume && _bus.CanPublish;
 
     private async Task<bool> ReadAsync(IReadOnlyCollection<Feed> feeds, CancellationToken stoppingToken)
     {
+        _lastRead = _time.GetTimestamp();
         try
         {
             foreach (var chunk in feeds.Count == 0 ? [[]] : feeds.Chunk(Limits.PageEvents))
@@ -138,7 +159,7 @@ internal sealed partial class HeadPoller : BackgroundService
         var heads = await _reader.ReadHeadsAsync(streams, bounded.Token).WaitAsync(bounded.Token);
         foreach (var feed in feeds)
         {
-            feed.Announce(heads[feed.Stream], _hub.Bounds, began, _hub.Tick());
+            feed.Announce(heads[feed.Stream], began, _hub.Tick());
         }
     }
 
@@ -155,7 +176,7 @@ internal sealed partial class HeadPoller : BackgroundService
 
     private void OnBusChanged()
     {
-        _degradation.Report(Degradation.Bus, _bus.CanConsume);
+        _degradation.Report(Degradation.Bus, IsBusThere());
         _hub.HeadsWanted.Pulse();
     }
 
@@ -164,4 +185,7 @@ internal sealed partial class HeadPoller : BackgroundService
 
     [LoggerMessage(4111, LogLevel.Information, "The log can be read again")]
     private partial void LogBack();
+
+    [LoggerMessage(4112, LogLevel.Error, "Reading heads failed for a reason of this node's own; it goes on")]
+    private partial void LogBroken(Exception exception);
 }

@@ -11,6 +11,9 @@ internal readonly record struct History(long Generation, long Incarnation) : ICo
 /// <summary>Most events and bytes of bodies that a tail keeps.</summary>
 internal readonly record struct FeedBounds(int Events, long Bytes);
 
+/// <summary>What a tail knows of its stream beside the events.</summary>
+internal readonly record struct TailKnowledge(History? History, bool HeadKnown, long Head, long Trimmed);
+
 /// <summary>What became of a page's part.</summary>
 internal enum Offered
 {

@@ -9,6 +9,8 @@ internal sealed class RelayWatch(TimeProvider time)
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<Guid, Seen> _relays = [];
+    private readonly Dictionary<Guid, long> _unheardSince = [];
+    private readonly HashSet<Guid> _gone = [];
     private readonly Lock _lock = new();
 
     /// <summary>Takes in a page, or a beacon: a page without streams, which repeats the last number.</summary>
@@ -22,10 +24,12 @@ internal sealed class RelayWatch(TimeProvider time)
             if (goodbye)
             {
                 _relays.Remove(relay);
+                _gone.Add(relay);
             }
             else
             {
                 _relays[relay] = new Seen(Math.Max(number, last), time.GetTimestamp());
+                _gone.Remove(relay);
             }
 
             return missed;
@@ -33,25 +37,45 @@ internal sealed class RelayWatch(TimeProvider time)
     }
 
     /// <summary>
-    /// Whether a relay is silent that neither said goodbye nor, by <paramref name="leaseLost"/>, is dead. The dead are forgotten.
+    /// Whether a relay is silent that neither said goodbye nor lost its lease: one that was heard, or one of a process that
+    /// is known by its lease alone. The dead are forgotten.
     /// </summary>
-    public bool IsAnySilent(Func<Guid, bool> leaseLost)
+    /// <param name="known">Processes that have a lease; empty while that was never read.</param>
+    /// <param name="expired">Those of them whose lease has expired.</param>
+    public bool IsAnySilent(IReadOnlyCollection<Guid> known, IReadOnlyCollection<Guid> expired)
     {
-        ArgumentNullException.ThrowIfNull(leaseLost);
+        ArgumentNullException.ThrowIfNull(known);
+        ArgumentNullException.ThrowIfNull(expired);
         lock (_lock)
         {
-            var silent = _relays
-                .Where(relay => time.GetElapsedTime(relay.Value.At) > Silence)
-                .Select(relay => relay.Key)
-                .ToList();
-            foreach (var relay in silent.Where(leaseLost))
+            var silent = _relays.Where(relay => IsLong(relay.Value.At)).Select(relay => relay.Key).ToList();
+            foreach (var relay in silent.Where(relay => expired.Contains(relay) || (known.Count > 0 && !known.Contains(relay))))
             {
                 _relays.Remove(relay);
             }
 
-            return silent.Exists(_relays.ContainsKey);
+            return silent.Exists(_relays.ContainsKey) | IsAnyUnheard(known, expired);
         }
     }
+
+    private bool IsAnyUnheard(IReadOnlyCollection<Guid> known, IReadOnlyCollection<Guid> expired)
+    {
+        _gone.IntersectWith(known);
+        var unheard = known.Where(relay => !_relays.ContainsKey(relay) && !_gone.Contains(relay) && !expired.Contains(relay)).ToHashSet();
+        foreach (var relay in _unheardSince.Keys.Where(relay => !unheard.Contains(relay)).ToList())
+        {
+            _unheardSince.Remove(relay);
+        }
+
+        foreach (var relay in unheard)
+        {
+            _unheardSince.TryAdd(relay, time.GetTimestamp());
+        }
+
+        return _unheardSince.Values.Any(IsLong);
+    }
+
+    private bool IsLong(long since) => time.GetElapsedTime(since) > Silence;
 
     private readonly record struct Seen(long Number, long At);
 }

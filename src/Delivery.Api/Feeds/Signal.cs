@@ -20,7 +20,12 @@ internal sealed class Signal : IDisposable
             static signal => ((Signal)signal!).Alarm(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    public void Pulse() => _pulsed.TrySetResult();
+    public void Pulse()
+    {
+        // Where this still sees the pulse before, the waiter must see what was changed: a full fence here and there.
+        Interlocked.MemoryBarrier();
+        _pulsed.TrySetResult();
+    }
 
     /// <summary>Waits for a pulse, at most until <paramref name="due"/>, a timestamp of the time provider.</summary>
     public async Task WaitAsync(long due)
@@ -40,7 +45,7 @@ internal sealed class Signal : IDisposable
         }
 
         await _pulsed.Task;
-        _pulsed = New();
+        Interlocked.Exchange(ref _pulsed, New());
     }
 
     public void Dispose() => _timer.Dispose();
@@ -59,5 +64,8 @@ internal static class Timestamps
 {
     /// <summary>The timestamp so much later.</summary>
     public static long After(this TimeProvider time, TimeSpan span) =>
-        time.GetTimestamp() + (long)(span.TotalSeconds * time.TimestampFrequency);
+        time.GetTimestamp() + time.Ticks(span);
+
+    /// <summary>A time as a difference of timestamps.</summary>
+    public static long Ticks(this TimeProvider time, TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 }

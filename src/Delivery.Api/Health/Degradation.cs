@@ -15,6 +15,13 @@ public sealed class Degradation
     /// <summary>Whether the log cannot be read at the moment.</summary>
     public bool IsLogAway => _current.Contains(Log);
 
+    /// <summary>What is missing, and one more.</summary>
+    public IReadOnlyList<string> CurrentAnd(string dependency)
+    {
+        var current = _current;
+        return current.Contains(dependency) ? current : [.. current.Append(dependency).Order(StringComparer.Ordinal)];
+    }
+
     /// <summary>Raised after <see cref="Current"/> changed.</summary>
     public event Action? Changed;
 
@@ -30,7 +37,7 @@ public sealed class Degradation
 
             _current = available
                 ? [.. _current.Where(name => name != dependency)]
-                : [.. _current.Append(dependency).Order(StringComparer.Ordinal)];
+                : [.. CurrentAnd(dependency)];
         }
 
         Changed?.Invoke();

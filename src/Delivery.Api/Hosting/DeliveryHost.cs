@@ -8,7 +8,8 @@ namespace Pipeline.Delivery.Api;
 /// <summary>The delivery node as a part: the host of its own, and Standalone, are made of it.</summary>
 public static class DeliveryHost
 {
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+    // Covers the longest DrainDelay and the longest DrainTime, which follow each other.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Adds the HTTP, WebSocket and SSE edge. Persistence and the bus are the host's to add, before it: what is added
@@ -46,10 +47,22 @@ public static class DeliveryHost
         bus.SubscribePages<FeedHub>();
     }
 
+    // HEAD is GET without the body, which the server leaves out; a stream of events would never end.
+    private static Task AnswerHead(HttpContext context, RequestDelegate next)
+    {
+        if (HttpMethods.IsHead(context.Request.Method) && !EventsEndpoint.IsAt(context.Request.Path))
+        {
+            context.Request.Method = HttpMethods.Get;
+        }
+
+        return next(context);
+    }
+
     /// <summary>Maps everything the node serves.</summary>
     public static WebApplication MapDelivery(this WebApplication app)
     {
         app.UseMiddleware<ProblemMiddleware>();
+        app.Use(AnswerHead);
         app.UseStaticPages();
         app.UseRouting();
         app.UseCors();

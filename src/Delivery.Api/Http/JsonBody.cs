@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Pipeline.Delivery.Api;
 
@@ -25,6 +26,12 @@ internal static class JsonBody
         if (context.Request.ContentLength > limit)
         {
             throw new RejectedRequestException(Problem.TooLarge("body", context.Request.ContentLength, limit));
+        }
+
+        // The limit here says more than the server's own, which may be lower.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = null;
         }
 
         var buffer = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 4096) + 1);

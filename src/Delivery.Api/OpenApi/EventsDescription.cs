@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.OpenApi;
 
 namespace Pipeline.Delivery.Api;
@@ -24,7 +25,7 @@ internal static class EventsDescription
             OperationId = "readEvents",
             Summary = "The user's events: replay, live and long-poll",
             Description = Transports,
-            Parameters = [Query("after", After), Query("client", Client), Query("limit", Limit), Query("wait", Wait), LastEventId()],
+            Parameters = [Query("after", After), Query("client", Client), Number("limit", Limit, 1, 1_000), Number("wait", Wait, 0, 25), LastEventId()],
             Responses = Responses(stream: true),
             Security = [bearer],
         });
@@ -32,13 +33,14 @@ internal static class EventsDescription
         {
             OperationId = "readThreadEvents",
             Summary = "One thread's part of the user's events",
-            Parameters = [Thread(), Query("after", After), Query("limit", Limit)],
+            Parameters = [Thread(), Query("after", ThreadAfter), Number("limit", Limit, 1, 1_000), LastEventId()],
             Responses = Responses(stream: false),
             Security = [bearer],
         });
     }
 
     private const string After = "Cursor (`EPOCH_POSITION`) to go on after; `0` from the oldest kept event; none: from now on.";
+    private const string ThreadAfter = "Cursor (`EPOCH_POSITION`) to go on after; none, or `0`: from the oldest kept event.";
     private const string Client = "Id of a client: goes on after its last ack where `after` is not given.";
     private const string Limit = "Most events of the answer, 1 to 1,000; default 1,000.";
     private const string Wait = "Seconds to wait for an event, 0 to 25.";
@@ -72,16 +74,28 @@ internal static class EventsDescription
         var responses = new OpenApiResponses
         {
             ["200"] = new OpenApiResponse { Description = "Events after the cursor, oldest first.", Content = content },
-            ["400"] = new OpenApiResponse { Description = "A parameter is wrong; the problem names it." },
-            ["401"] = new OpenApiResponse { Description = "No token, or a bad one." },
+            ["400"] = ProblemOf("A parameter is wrong; the problem names it."),
+            ["401"] = ProblemOf("No token, or a bad one."),
+            ["503"] = ProblemOf("This node has as many connections as it takes, or cannot judge tokens yet; `Retry-After` says when to try again."),
         };
         if (stream)
         {
+            responses["403"] = ProblemOf("A page of this Origin may not open WebSockets.");
+            responses["426"] = ProblemOf("An upgrade that is no WebSocket handshake.");
             responses["101"] = new OpenApiResponse { Description = "WebSocket; the first frame is `ready`." };
         }
 
         return responses;
     }
+
+    private static OpenApiResponse ProblemOf(string description) => new()
+    {
+        Description = description,
+        Content = new Dictionary<string, OpenApiMediaType>
+        {
+            ["application/problem+json"] = new OpenApiMediaType { Schema = new OpenApiSchema { Type = JsonSchemaType.Object } },
+        },
+    };
 
     private static OpenApiSchema PageSchema() => new()
     {
@@ -89,7 +103,7 @@ internal static class EventsDescription
         Properties = new Dictionary<string, IOpenApiSchema>
         {
             ["events"] = new OpenApiSchema { Type = JsonSchemaType.Array, Items = EventSchema() },
-            ["after"] = Text("The cursor that was gone on from."),
+            ["after"] = Text("The cursor that was gone on from; null while that is not known.", nullable: true),
             ["cursor"] = Text("Give it as `after` next time.", nullable: true),
             ["head"] = Text("Cursor of the newest event; null while the log cannot be read.", nullable: true),
             ["resume"] = Text("`live`, `replaying` or `reset`."),
@@ -122,6 +136,19 @@ internal static class EventsDescription
 
     private static OpenApiParameter Query(string name, string description) =>
         Parameter(name, ParameterLocation.Query, description);
+
+    private static OpenApiParameter Number(string name, string description, int least, int most)
+    {
+        var parameter = Query(name, description);
+        parameter.Schema = new OpenApiSchema
+        {
+            Type = JsonSchemaType.Integer,
+            Format = "int32",
+            Minimum = least.ToString(CultureInfo.InvariantCulture),
+            Maximum = most.ToString(CultureInfo.InvariantCulture),
+        };
+        return parameter;
+    }
 
     private static OpenApiParameter LastEventId() =>
         Parameter("Last-Event-ID", ParameterLocation.Header, "As `after`, and wins over it; EventSource sends it.");

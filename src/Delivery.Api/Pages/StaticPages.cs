@@ -8,6 +8,11 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal static class StaticPages
 {
+    // As a header, since a page cannot say of itself who may frame it.
+    private const string OwnOnly =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+        + "form-action 'none'; frame-ancestors 'none'";
+
     public static void UseStaticPages(this IApplicationBuilder app)
     {
         UseFolder(app, "wwwroot", "");
@@ -32,6 +37,7 @@ internal static class StaticPages
                 {
                     file.Context.Response.Headers.CacheControl = "no-cache";
                     file.Context.Response.Headers.XContentTypeOptions = "nosniff";
+                    file.Context.Response.Headers.ContentSecurityPolicy = OwnOnly;
                 },
             },
         });

@@ -19,8 +19,6 @@ public static class Problem
 
     public static IResult NotFound(string detail) => Of(StatusCodes.Status404NotFound, "Not found", detail);
 
-    public static IResult Conflict(string detail) => Of(StatusCodes.Status409Conflict, "Conflict", detail);
-
     /// <param name="reason">Machine-readable.</param>
     public static IResult Conflict(string field, string detail, string reason) =>
         Of(StatusCodes.Status409Conflict, "Conflict", detail, ("field", field), ("reason", reason));

@@ -1,5 +1,3 @@
-using System.Data.Common;
-
 namespace Pipeline.Delivery.Api;
 
 /// <summary>Turns what goes wrong behind it, and every error answer without a body, into problems.</summary>
@@ -15,9 +13,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
                 await Describe(context).ExecuteAsync(context);
             }
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
-            // Nobody is there to read an answer.
+            // Nobody is there to read an answer, or whoever is takes nothing in.
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
@@ -37,7 +35,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
                 return rejected.Problem;
             case BadHttpRequestException bad:
                 return Problem.Of(bad.StatusCode, "Bad request", bad.Message);
-            case var _ when IsDependencyAway(exception):
+            case var _ when DatabaseFault.IsAway(exception):
                 LogUnavailable(exception, request.Method, request.Path);
                 return Problem.Unavailable("the database does not answer at the moment; send the same request again, with the same Idempotency-Key or event ids so that nothing happens twice");
             default:
@@ -47,19 +45,6 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
                     "Internal error",
                     $"{request.Method} {request.Path} failed in this service, not in your request; its log has the cause under event 4021");
         }
-    }
-
-    private static bool IsDependencyAway(Exception? exception)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is DbException or TimeoutException)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private static IResult Describe(HttpContext context)

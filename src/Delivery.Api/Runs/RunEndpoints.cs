@@ -39,9 +39,9 @@ internal static class RunEndpoints
             .ProducesProblems(400, 401, 503);
     }
 
-    private static async Task<IResult> StartAsync(HttpContext context, string thread, RunStore runs)
+    private static async Task<IResult> StartAsync(HttpContext context, RunStore runs)
     {
-        var threadId = RequestIds.FromPath("thread", thread);
+        var threadId = RequestIds.FromPath(context.Request, "thread");
         var key = RequestIds.IdempotencyKey(context.Request);
         using var document = await JsonBody.ReadAsync(context, MaxStartBytes);
         var body = JsonAt.Root(document).AsObject();
@@ -65,16 +65,16 @@ internal static class RunEndpoints
         }
     }
 
-    private static async Task<IResult> CancelAsync(HttpContext context, string run, RunStore runs)
+    private static async Task<IResult> CancelAsync(HttpContext context, RunStore runs)
     {
-        var id = RequestIds.FromPath("run", run);
+        var id = RequestIds.FromPath(context.Request, "run");
         var found = await runs.RequestCancelAsync(Caller.Of(context).Stream, id, context.RequestAborted);
         return found is null ? NoSuchRun(id) : Results.Accepted(value: RunBody.Of(found));
     }
 
-    private static async Task<IResult> GetAsync(HttpContext context, string run, RunStore runs)
+    private static async Task<IResult> GetAsync(HttpContext context, RunStore runs)
     {
-        var id = RequestIds.FromPath("run", run);
+        var id = RequestIds.FromPath(context.Request, "run");
         var found = await runs.GetAsync(Caller.Of(context).Stream, id, context.RequestAborted);
         return found is null ? NoSuchRun(id) : Results.Json(RunBody.Of(found));
     }

@@ -11,7 +11,6 @@ internal sealed class Connection(Caller caller, string? client, Signal signal)
 {
     private readonly Lock _lock = new();
     private Close? _close;
-    private Cursor? _ack;
     private long _drainAt = long.MaxValue;
     private DateTimeOffset? _expires = caller.Expires;
 
@@ -70,27 +69,6 @@ internal sealed class Connection(Caller caller, string? client, Signal signal)
         }
 
         signal.Pulse();
-    }
-
-    /// <summary>Leaves an ack for whoever owns the subscription.</summary>
-    public void LeaveAck(Cursor cursor)
-    {
-        lock (_lock)
-        {
-            _ack = cursor;
-        }
-
-        signal.Pulse();
-    }
-
-    public Cursor? TakeAck()
-    {
-        lock (_lock)
-        {
-            var ack = _ack;
-            _ack = null;
-            return ack;
-        }
     }
 
     public void Pulse() => signal.Pulse();

@@ -43,7 +43,12 @@ internal sealed partial class LogReplay(
 
     private async Task<T?> InTurnAsync<T>(StreamKey stream, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
-        await _turns.WaitAsync(cancellationToken);
+        if (!await TakeTurnAsync(cancellationToken))
+        {
+            metrics.ReplayRead(succeeded: false);
+            return default;
+        }
+
         try
         {
             if (degradation.IsLogAway)
@@ -53,7 +58,9 @@ internal sealed partial class LogReplay(
 
             using var timeout = new CancellationTokenSource(options.Value.LogTimeout, time);
             using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-            var answer = await read(bounded.Token);
+
+            // A dead network may keep a read from noticing that it was cancelled.
+            var answer = await read(bounded.Token).WaitAsync(bounded.Token);
             metrics.ReplayRead(succeeded: true);
             return answer;
         }
@@ -66,6 +73,22 @@ internal sealed partial class LogReplay(
         finally
         {
             _turns.Release();
+        }
+    }
+
+    // Who waits longer than for an answer comes back later; a crowd must not stand here.
+    private async Task<bool> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Value.LogTimeout, time);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            await _turns.WaitAsync(bounded.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
         }
     }
 

@@ -5,7 +5,7 @@ namespace Pipeline.Delivery.Api;
 
 /// <summary>
 /// One connection's reading of its stream: it holds a cursor and pulls, from the feed's tail what that holds, from the log
-/// what it does not. Used by one thread at a time; at most one read of the log is under way.
+/// what it does not. Used by one thread at a time, but for acks; at most one read of the log is under way.
 /// </summary>
 internal sealed class Subscription : IAsyncDisposable
 {
@@ -16,6 +16,8 @@ internal sealed class Subscription : IAsyncDisposable
     private readonly SubscriptionCursor _cursor;
     private readonly string? _client;
     private readonly CancellationTokenSource _end = new();
+    private readonly Lock _lock = new();
+    private Cursor? _vouched;
     private Cursor? _startAck;
     private Cursor? _start;
     private bool _startKnown;
@@ -23,6 +25,7 @@ internal sealed class Subscription : IAsyncDisposable
     private (Cursor Asked, LogPage Page, long Began)? _answer;
     private volatile bool _busy;
     private bool _held;
+    private bool _unread;
     private int _failures;
     private long _retryAt;
 
@@ -50,6 +53,9 @@ internal sealed class Subscription : IAsyncDisposable
     /// <summary>When to poll again though nothing pulsed, as a timestamp.</summary>
     public long RetryAt => _held ? _retryAt : long.MaxValue;
 
+    /// <summary>Whether the latest read of the log on behalf of this reader failed.</summary>
+    public bool IsLogUnread => Volatile.Read(ref _unread);
+
     /// <summary>Cursor of the stream's newest event as far as this node knows; null while the log has not told.</summary>
     public Cursor? Head => _feed.Read(tail => tail.HeadKnown ? new Cursor(tail.Epoch, tail.Head) : (Cursor?)null);
 
@@ -68,7 +74,13 @@ internal sealed class Subscription : IAsyncDisposable
 
         TakeStart();
         var step = _feed.Read(_cursor.Peek);
-        return Do(step, 1, 1).Kind == step.Kind;
+        if (step.Kind is not (StepKind.NeedStart or StepKind.NeedHead))
+        {
+            return true;
+        }
+
+        Do(step, 1, 1);
+        return false;
     }
 
     public ReadyFrame Ready(int heartbeat)
@@ -93,7 +105,8 @@ internal sealed class Subscription : IAsyncDisposable
         if (step.Kind == StepKind.Wait)
         {
             var logAway = _services.Degradation.IsLogAway;
-            step = _feed.Read(tail => _cursor.Next(tail, logAway, limit, maxBytes));
+            step = _feed.Read(
+                (_cursor, logAway, limit, maxBytes), static (tail, ask) => ask._cursor.Next(tail, ask.logAway, ask.limit, ask.maxBytes));
             if (step.Kind == StepKind.Events)
             {
                 _services.Metrics.Pulled(fromTail: true);
@@ -112,13 +125,18 @@ internal sealed class Subscription : IAsyncDisposable
         _end.Dispose();
     }
 
-    /// <summary>Takes the client's ack, if it is of something it was sent.</summary>
+    /// <summary>Takes the client's ack, if it is of something that this connection vouched for. Thread-safe.</summary>
     public void Ack(Cursor cursor)
     {
-        if (_client is not null && Told is { } told && told.Epoch == cursor.Epoch && cursor.Position <= told.Position)
+        lock (_lock)
         {
-            _services.Acks.Note(_feed.Stream, _client, cursor);
+            if (_client is null || _vouched is not { } vouched || vouched.Epoch != cursor.Epoch || cursor.Position > vouched.Position)
+            {
+                return;
+            }
         }
+
+        _services.Acks.Note(_feed.Stream, _client, cursor);
     }
 
     private Step Do(Step step, int limit, int maxBytes)
@@ -195,6 +213,7 @@ internal sealed class Subscription : IAsyncDisposable
 
     private void Ended(bool succeeded)
     {
+        Volatile.Write(ref _unread, !succeeded);
         _failures = succeeded ? 0 : _failures + 1;
         _retryAt = succeeded ? 0 : Later();
         if (!succeeded)
@@ -211,7 +230,7 @@ internal sealed class Subscription : IAsyncDisposable
         }
 
         _answer = null;
-        _feed.Announce(answer.Page, _services.Hub.Bounds, answer.Began, _services.Hub.Tick());
+        _feed.Announce(answer.Page, answer.Began, _services.Hub.Tick());
         var step = _feed.Read(tail => _cursor.Take(tail, answer.Asked, answer.Page));
         if (step.Kind == StepKind.Events)
         {
@@ -235,6 +254,14 @@ internal sealed class Subscription : IAsyncDisposable
 
     private void Settle(bool good, string? reset)
     {
+        if (good || reset is not null)
+        {
+            lock (_lock)
+            {
+                _vouched = _cursor.Vouched;
+            }
+        }
+
         if (reset is not null)
         {
             _services.Metrics.Reset(reset);

@@ -29,11 +29,16 @@ internal sealed class SubscriptionCursor
     {
         ArgumentNullException.ThrowIfNull(feed);
         _arrived = arrived;
-        _now = feed.HeadKnown ? new Cursor(feed.Epoch, feed.Head) : null;
+
+        // What the node knows of, by log or bus, was committed before this reader came.
+        _now = feed.History is null ? null : new Cursor(feed.Epoch, feed.Head);
     }
 
     /// <summary>The cursor the client knows of: its own or the last it was told; null for none.</summary>
     public Cursor? Told => _told;
+
+    /// <summary>The newest cursor that this stream's history is known to have: sent, or the reader's own found good. Null for none.</summary>
+    public Cursor? Vouched { get; private set; }
 
     /// <summary>A reader that goes on where its client id's last ack is, which is yet to be looked up.</summary>
     public static SubscriptionCursor OfClient(FeedTail feed, long arrived) => new(feed, arrived);
@@ -100,11 +105,9 @@ internal sealed class SubscriptionCursor
             return new Step(StepKind.Wait);
         }
 
-        var bodies = page.Events
-            .TakeWhile((e, index) => e.Position == asked.Position + 1 + index)
-            .Select(e => e.Body)
-            .ToList();
-        return bodies.Count == 0 ? new Step(StepKind.Wait) : Advance(asked, bodies);
+        var follows = page.Events is [{ Position: var first }, ..] && first == asked.Position + 1
+            && page.Events[^1].Position == asked.Position + page.Events.Count;
+        return follows ? Advance(asked, page.Bodies()) : new Step(StepKind.Wait);
     }
 
     private Step Judge(FeedTail feed, bool logAway)
@@ -179,7 +182,8 @@ internal sealed class SubscriptionCursor
 
     private Step Tell(Step step)
     {
-        (_at, _told, _live) = (step.Cursor, step.Cursor, step.Kind == StepKind.Live);
+        (_at, _told, Vouched) = (step.Cursor, step.Cursor, step.Cursor);
+        _live = step.Kind == StepKind.Live;
         return step;
     }
 
@@ -187,7 +191,7 @@ internal sealed class SubscriptionCursor
     {
         var cursor = before with { Position = before.Position + bodies.Count };
         var step = new Step(StepKind.Events, cursor) { After = _told ?? before, First = before.Position + 1, Bodies = bodies };
-        (_at, _told) = (cursor, cursor);
+        (_at, _told, Vouched) = (cursor, cursor, cursor);
         return step;
     }
 }

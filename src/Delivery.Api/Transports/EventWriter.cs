@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 
 namespace Pipeline.Delivery.Api;
@@ -16,7 +17,16 @@ internal static class EventWriter
     private const int PerFrame = 256;
 
     /// <summary>Room for an events frame.</summary>
-    public static int SizeOf(Step step) => step.Bodies.Sum(body => body.Length + PerEvent) + PerFrame;
+    public static int SizeOf(Step step)
+    {
+        var size = PerFrame;
+        for (var i = 0; i < step.Bodies.Count; i++)
+        {
+            size += step.Bodies[i].Length + PerEvent;
+        }
+
+        return size;
+    }
 
     /// <summary>One event: <c>{"cursor":"EPOCH_POSITION",</c> and the body from behind its brace.</summary>
     public static void WriteEvent(IBufferWriter<byte> output, string epoch, long position, ReadOnlySpan<byte> body)
@@ -79,6 +89,13 @@ internal static class EventWriter
         output.Write("\ndata: "u8);
         output.Write(json);
         output.Write("\n\n"u8);
+    }
+
+    /// <summary>How long the client is to wait before it comes back: not all of them at the same time.</summary>
+    public static void WriteRetry(IBufferWriter<byte> output, TimeSpan about)
+    {
+        var milliseconds = about.TotalMilliseconds * (0.75 + (Random.Shared.NextDouble() / 2));
+        WriteAscii(output, string.Create(CultureInfo.InvariantCulture, $"retry: {milliseconds:0}\n\n"));
     }
 
     // A body keeps the producer's line breaks; in server-sent events each begins a new data line, which parsers join by LF.

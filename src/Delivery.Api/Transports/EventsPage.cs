@@ -7,6 +7,9 @@ namespace Pipeline.Delivery.Api;
 /// <summary>What the JSON transport says beside the events (PROTOCOL.md, "JSON").</summary>
 internal sealed record EventsPage
 {
+    /// <summary>What an answer begins with; the events follow, separated by commas.</summary>
+    public static ReadOnlySpan<byte> Start => "{\"events\":["u8;
+
     public required string? After { get; init; }
 
     public required string? Cursor { get; init; }
@@ -20,20 +23,17 @@ internal sealed record EventsPage
 
     public required IReadOnlyList<string> Degraded { get; init; }
 
-    /// <summary>Answers with events that were written already, separated by commas.</summary>
-    public async Task WriteAsync(HttpResponse response, ReadOnlyMemory<byte> events, CancellationToken cancellationToken)
+    /// <summary>Answers with <see cref="Start"/> and the events, which were written already.</summary>
+    public async Task WriteAsync(HttpResponse response, PooledBuffer events, WriteBound bound, CancellationToken cancellationToken)
     {
         response.ContentType = "application/json; charset=utf-8";
         response.Headers.CacheControl = "no-store";
         response.Headers.Vary = "Accept";
-        var output = response.BodyWriter;
-        output.Write("{\"events\":["u8);
-        output.Write(events.Span);
-        output.Write("],"u8);
+        events.Write("],"u8);
 
-        // The rest comes as an object of its own: its opening brace is the one written above.
-        output.Write(JsonSerializer.SerializeToUtf8Bytes(this, EventsPageJsonContext.Default.EventsPage).AsSpan(1));
-        await output.FlushAsync(cancellationToken);
+        // The rest comes as an object of its own: its opening brace is the one written first.
+        events.Write(JsonSerializer.SerializeToUtf8Bytes(this, EventsPageJsonContext.Default.EventsPage).AsSpan(1));
+        await bound.WriteAsync(response.BodyWriter, events.Written, cancellationToken);
     }
 }
 

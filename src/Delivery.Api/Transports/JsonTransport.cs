@@ -16,32 +16,40 @@ internal sealed class JsonTransport(
     public async Task RunAsync(HttpContext context, Caller caller, EventsRequest request)
     {
         using var signal = new Signal(services.Time);
-        await using var subscription = new Subscription(
-            services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
         var connection = new Connection(caller, request.Client, signal);
-        var mayWait = connections.TryAdd(connection, replaces: false);
+        if (connections.TryAdd(connection, replaces: false) is { } full)
+        {
+            await Problem.Unavailable(full).ExecuteAsync(context);
+            return;
+        }
+
         metrics.Connected(Transport, 1);
         await using var gone = context.RequestAborted.Register(signal.Pulse);
         try
         {
-            using var events = new PooledBuffer(1024);
-            var page = new Page(request, subscription.Told);
-            await CollectAsync(page, events, subscription, connection, mayWait ? request.Wait : TimeSpan.Zero, context.RequestAborted);
-            metrics.Sent(Transport, page.Count);
-            await WriteAsync(context, page, events, subscription);
+            await using var subscription = new Subscription(
+                services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
+            await AnswerAsync(context, request, subscription, connection);
         }
         finally
         {
             metrics.Connected(Transport, -1);
-            if (mayWait)
-            {
-                connections.Remove(connection);
-            }
+            connections.Remove(connection);
         }
     }
 
+    private async Task AnswerAsync(HttpContext context, EventsRequest request, Subscription subscription, Connection connection)
+    {
+        using var events = new PooledBuffer(1024);
+        var page = new Page(request, subscription.Told, events);
+        await CollectAsync(page, subscription, connection, request.Wait, context.RequestAborted);
+        metrics.Sent(Transport, page.Count);
+        using var bound = new WriteBound(context, options.Value.WriteTimeout, services.Time);
+        await Describe(page, subscription).WriteAsync(context.Response, events, bound, context.RequestAborted);
+    }
+
     private async Task CollectAsync(
-        Page page, PooledBuffer events, Subscription subscription, Connection connection, TimeSpan wait, CancellationToken cancellationToken)
+        Page page, Subscription subscription, Connection connection, TimeSpan wait, CancellationToken cancellationToken)
     {
         var settleUntil = services.Time.After(options.Value.LogTimeout);
         var waitUntil = services.Time.After(wait);
@@ -51,13 +59,12 @@ internal sealed class JsonTransport(
             var step = subscription.Poll(page.Room, page.RoomBytes);
             if (step.Kind != StepKind.Wait)
             {
-                page.Take(step, events);
+                page.Take(step);
                 continue;
             }
 
-            var settled = page.IsLive || services.Degradation.IsLogAway;
-            var until = settled ? waitUntil : Math.Max(settleUntil, waitUntil);
-            if ((settled && page.IsWorthAnswering) || until <= services.Time.GetTimestamp() || connection.DrainAt < long.MaxValue)
+            var until = Math.Min(Until(page, settleUntil, waitUntil), connection.DrainAt);
+            if (until <= services.Time.GetTimestamp())
             {
                 return;
             }
@@ -66,10 +73,18 @@ internal sealed class JsonTransport(
         }
     }
 
-    private async Task WriteAsync(HttpContext context, Page page, PooledBuffer events, Subscription subscription)
+    // What is there is not held back for what may come; only the log, where it still has to tell, is waited for.
+    private long Until(Page page, long settleUntil, long waitUntil)
+    {
+        var settled = page.IsLive || services.Degradation.IsLogAway;
+        return page.IsWorthAnswering ? (settled ? 0 : settleUntil)
+            : settled ? waitUntil : Math.Max(settleUntil, waitUntil);
+    }
+
+    private EventsPage Describe(Page page, Subscription subscription)
     {
         var head = subscription.Head;
-        var answer = new EventsPage
+        return new EventsPage
         {
             After = page.After?.ToString(),
             Cursor = subscription.Told?.ToString(),
@@ -77,23 +92,32 @@ internal sealed class JsonTransport(
             Resume = page.Reason is not null ? ResumeKinds.Reset
                 : head is not null && head == subscription.Told ? ResumeKinds.Live : ResumeKinds.Replaying,
             Reason = page.Reason,
-            Degraded = services.Degradation.Current,
+            Degraded = subscription.IsLogUnread
+                ? services.Degradation.CurrentAnd(Degradation.Log)
+                : services.Degradation.Current,
         };
-        await answer.WriteAsync(context.Response, events.Written, context.RequestAborted);
     }
 
     /// <summary>An answer while it is collected.</summary>
-    private sealed class Page(EventsRequest request, Cursor? told)
+    private sealed class Page
     {
+        private readonly EventsRequest _request;
+        private readonly PooledBuffer _events;
         private long _bytes;
+
+        public Page(EventsRequest request, Cursor? told, PooledBuffer events)
+        {
+            (_request, After, _events) = (request, told, events);
+            _events.Write(EventsPage.Start);
+        }
 
         public int Count { get; private set; }
 
-        public Cursor? After { get; private set; } = told;
+        public Cursor? After { get; private set; }
 
         public string? Reason { get; private set; }
 
-        public int Room => request.Limit - Count;
+        public int Room => _request.Limit - Count;
 
         public int RoomBytes => (int)Math.Max(1, PageBytes - _bytes);
 
@@ -102,9 +126,9 @@ internal sealed class JsonTransport(
         public bool IsLive { get; private set; }
 
         /// <summary>Whether there is something to say. Who gave no cursor wants to know the head, not to wait.</summary>
-        public bool IsWorthAnswering => Count > 0 || Reason is not null || (request.Start is null && request.Client is null);
+        public bool IsWorthAnswering => Count > 0 || Reason is not null || (_request.Start is null && _request.Client is null);
 
-        public void Take(Step step, PooledBuffer events)
+        public void Take(Step step)
         {
             switch (step.Kind)
             {
@@ -112,19 +136,20 @@ internal sealed class JsonTransport(
                     After ??= step.After;
                     if (Count > 0)
                     {
-                        events.Write(","u8);
+                        _events.Write(","u8);
                     }
 
-                    EventWriter.WriteEvents(events, step);
+                    EventWriter.WriteEvents(_events, step);
                     Count += step.Bodies.Count;
-                    _bytes += step.Bodies.Sum(body => (long)body.Length);
+                    _bytes = _events.Written.Length;
                     break;
                 case StepKind.Live:
                     After ??= step.Cursor;
                     IsLive = true;
                     break;
                 case StepKind.Reset:
-                    events.Clear();
+                    _events.Clear();
+                    _events.Write(EventsPage.Start);
                     (Count, _bytes, IsLive) = (0, 0, false);
                     (After, Reason) = (step.Cursor, step.Reason);
                     break;

@@ -16,20 +16,15 @@ internal interface IFrameSink
 
 /// <summary>What every push transport does, from the first frame until there is a reason to close.</summary>
 internal sealed class PushLoop(
-    Connections connections, Degradation degradation, IOptions<FeedOptions> options, IOptions<AuthOptions> auth,
+    Degradation degradation, IOptions<FeedOptions> options, IOptions<AuthOptions> auth,
     DeliveryMetrics metrics, TimeProvider time)
 {
     private readonly FeedOptions _options = options.Value;
 
     /// <summary>Sends until the connection is to close; says why.</summary>
     public async Task<Close> RunAsync(
-        Connection connection, Subscription subscription, IFrameSink sink, bool replaces, CancellationToken cancellationToken)
+        Connection connection, Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
     {
-        if (!connections.TryAdd(connection, replaces))
-        {
-            return new Close(CloseCodes.Overload, "this node has as many connections as it takes");
-        }
-
         metrics.Connected(sink.Transport, 1);
         await using var gone = cancellationToken.Register(subscription.Signal.Pulse);
         try
@@ -38,7 +33,6 @@ internal sealed class PushLoop(
         }
         finally
         {
-            connections.Remove(connection);
             metrics.Connected(sink.Transport, -1);
         }
     }
@@ -54,11 +48,6 @@ internal sealed class PushLoop(
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (connection.TakeAck() is { } ack)
-            {
-                subscription.Ack(ack);
-            }
-
             if (WhyClose(connection) is { } close)
             {
                 return close;
@@ -96,7 +85,6 @@ internal sealed class PushLoop(
     private async Task<bool> SendNextAsync(Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
     {
         var step = subscription.Poll(Limits.PageEvents, _options.FrameBytes);
-        var cursor = step.Cursor.ToString();
         switch (step.Kind)
         {
             case StepKind.Events:
@@ -104,18 +92,21 @@ internal sealed class PushLoop(
                 metrics.Sent(sink.Transport, step.Bodies.Count);
                 return true;
             case StepKind.Live:
-                await sink.SendAsync(
-                    FrameTypes.Live, cursor, new LiveFrame { Cursor = cursor }, AgentEventJsonContext.Default.LiveFrame, cancellationToken);
+                await SendLiveAsync(step.Cursor.ToString(), sink, cancellationToken);
                 return true;
             case StepKind.Reset:
-                await sink.SendAsync(
-                    FrameTypes.Reset, cursor, new ResetFrame { Reason = step.Reason!, Cursor = cursor },
-                    AgentEventJsonContext.Default.ResetFrame, cancellationToken);
+                await SendResetAsync(step.Reason!, step.Cursor.ToString(), sink, cancellationToken);
                 return true;
             default:
                 return false;
         }
     }
+
+    private static Task SendLiveAsync(string cursor, IFrameSink sink, CancellationToken cancellationToken) => sink.SendAsync(
+        FrameTypes.Live, cursor, new LiveFrame { Cursor = cursor }, AgentEventJsonContext.Default.LiveFrame, cancellationToken);
+
+    private static Task SendResetAsync(string reason, string cursor, IFrameSink sink, CancellationToken cancellationToken) => sink.SendAsync(
+        FrameTypes.Reset, cursor, new ResetFrame { Reason = reason, Cursor = cursor }, AgentEventJsonContext.Default.ResetFrame, cancellationToken);
 
     private async Task<IReadOnlyList<string>> SendStatusAsync(
         IFrameSink sink, IReadOnlyList<string> sent, CancellationToken cancellationToken)
@@ -149,7 +140,7 @@ internal sealed class PushLoop(
             return new Close(CloseCodes.Restart, "this node restarts");
         }
 
-        return connection.Expires + auth.Value.ClockSkew <= time.GetUtcNow()
+        return connection.Expires <= time.GetUtcNow() - auth.Value.ClockSkew
             ? new Close(CloseCodes.Unauthorized, "the token has expired")
             : null;
     }
@@ -157,7 +148,7 @@ internal sealed class PushLoop(
     private long Earliest(long heartbeatAt, long retryAt, Connection connection)
     {
         var due = Math.Min(Math.Min(heartbeatAt, retryAt), connection.DrainAt);
-        if (connection.Expires is { } expires && expires + auth.Value.ClockSkew - time.GetUtcNow() is var left && left < _options.Heartbeat)
+        if (connection.Expires is { } expires && expires - (time.GetUtcNow() - auth.Value.ClockSkew) is var left && left < _options.Heartbeat)
         {
             due = Math.Min(due, time.After(left));
         }

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,7 +9,7 @@ namespace Pipeline.Delivery.Api;
 /// Server-sent events. Whatever the node lacks, the answer is 200 with a retry time: EventSource gives up for good on
 /// anything else (WHATWG HTML, 9.2).
 /// </summary>
-internal sealed class SseTransport(PushLoop loop, SubscriptionServices services, IOptions<FeedOptions> options)
+internal sealed class SseTransport(PushLoop loop, Connections connections, SubscriptionServices services, IOptions<FeedOptions> options)
 {
     public async Task RunAsync(HttpContext context, Caller caller, EventsRequest request)
     {
@@ -22,18 +19,26 @@ internal sealed class SseTransport(PushLoop loop, SubscriptionServices services,
         response.Headers["X-Accel-Buffering"] = "no";
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         using var signal = new Signal(services.Time);
-        await using var subscription = new Subscription(
-            services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
-        using var sink = new SseSink(context, options.Value, services.Time);
+        var connection = new Connection(caller, request.Client, signal);
+        var mayStay = connections.TryAdd(connection, replaces: false) is null;
         try
         {
+            using var sink = new SseSink(context, options.Value, services.Time);
             await sink.SendRetryAsync(options.Value.Retry, context.RequestAborted);
-            var connection = new Connection(caller, request.Client, signal);
-            await loop.RunAsync(connection, subscription, sink, replaces: false, context.RequestAborted);
+            if (mayStay)
+            {
+                await using var subscription = new Subscription(
+                    services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
+                await loop.RunAsync(connection, subscription, sink, context.RequestAborted);
+            }
         }
         catch (OperationCanceledException)
         {
             // The client is gone, or took nothing in for too long.
+        }
+        finally
+        {
+            connections.Remove(connection);
         }
     }
 
@@ -43,33 +48,34 @@ internal sealed class SseTransport(PushLoop loop, SubscriptionServices services,
 
         public string Transport => "sse";
 
-        public Task SendRetryAsync(TimeSpan retry, CancellationToken cancellationToken)
+        public async Task SendRetryAsync(TimeSpan retry, CancellationToken cancellationToken)
         {
-            var text = string.Create(CultureInfo.InvariantCulture, $"retry: {retry.TotalMilliseconds:0}\n\n");
-            context.Response.BodyWriter.Write(Encoding.ASCII.GetBytes(text));
-            return FlushAsync(cancellationToken);
+            using var text = new PooledBuffer(64);
+            EventWriter.WriteRetry(text, retry);
+            await WriteAsync(text, cancellationToken);
         }
 
-        public Task SendEventsAsync(Step step, CancellationToken cancellationToken)
+        public async Task SendEventsAsync(Step step, CancellationToken cancellationToken)
         {
+            using var text = new PooledBuffer(EventWriter.SizeOf(step));
             for (var i = 0; i < step.Bodies.Count; i++)
             {
-                EventWriter.WriteMessage(context.Response.BodyWriter, step.Cursor.Epoch!, step.First + i, step.Bodies[i].Span);
+                EventWriter.WriteMessage(text, step.Cursor.Epoch!, step.First + i, step.Bodies[i].Span);
             }
 
-            return FlushAsync(cancellationToken);
+            await WriteAsync(text, cancellationToken);
         }
 
-        public Task SendAsync<T>(string type, string? cursor, T frame, JsonTypeInfo<T> json, CancellationToken cancellationToken)
+        public async Task SendAsync<T>(string type, string? cursor, T frame, JsonTypeInfo<T> json, CancellationToken cancellationToken)
         {
-            EventWriter.WriteNamedMessage(
-                context.Response.BodyWriter, type, cursor, JsonSerializer.SerializeToUtf8Bytes(frame, json));
-            return FlushAsync(cancellationToken);
+            using var text = new PooledBuffer(256);
+            EventWriter.WriteNamedMessage(text, type, cursor, JsonSerializer.SerializeToUtf8Bytes(frame, json));
+            await WriteAsync(text, cancellationToken);
         }
 
         public void Dispose() => _bound.Dispose();
 
-        private Task FlushAsync(CancellationToken cancellationToken) => _bound.RunAsync(
-            static async (writer, token) => await writer.FlushAsync(token), context.Response.BodyWriter, cancellationToken);
+        private Task WriteAsync(PooledBuffer text, CancellationToken cancellationToken) =>
+            _bound.WriteAsync(context.Response.BodyWriter, text.Written, cancellationToken);
     }
 }

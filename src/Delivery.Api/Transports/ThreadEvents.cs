@@ -1,15 +1,37 @@
 using System.Buffers;
+using Microsoft.Extensions.Options;
 using Pipeline.Contracts;
 using Pipeline.Persistence;
 
 namespace Pipeline.Delivery.Api;
 
 /// <summary>One thread's part of the stream, from the log. Without a cursor it starts at the oldest kept event.</summary>
-internal sealed class ThreadEvents(LogReplay replay, Degradation degradation, DeliveryMetrics metrics)
+internal sealed class ThreadEvents(
+    Connections connections, LogReplay replay, Degradation degradation, DeliveryMetrics metrics, IOptions<FeedOptions> options, TimeProvider time)
 {
-    public async Task RunAsync(HttpContext context, StreamKey stream, string thread)
+    public async Task RunAsync(HttpContext context, Caller caller, string thread)
     {
         var request = EventsRequest.Read(context.Request);
+        using var signal = new Signal(time);
+        var connection = new Connection(caller, client: null, signal);
+        if (connections.TryAdd(connection, replaces: false) is { } full)
+        {
+            await Problem.Unavailable(full).ExecuteAsync(context);
+            return;
+        }
+
+        try
+        {
+            await AnswerAsync(context, caller.Stream, thread, request);
+        }
+        finally
+        {
+            connections.Remove(connection);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, StreamKey stream, string thread, EventsRequest request)
+    {
         var start = request.Start ?? Cursor.Oldest;
         var page = await ReadAsync(start.Position);
         string? reason = null;
@@ -18,21 +40,27 @@ internal sealed class ThreadEvents(LogReplay replay, Degradation degradation, De
             page = await ReadAsync(page.Head.Trimmed);
         }
 
-        if (page is null)
-        {
-            await WriteUnreadAsync(context, request.Start);
-            return;
-        }
+        using var events = new PooledBuffer(1024);
+        events.Write(EventsPage.Start);
+        var answer = page is null ? Unread(request.Start) : Describe(stream, request.Start, page, reason, events);
+        using var bound = new WriteBound(context, options.Value.WriteTimeout, time);
+        await answer.WriteAsync(context.Response, events, bound, context.RequestAborted);
 
+        Task<LogPage?> ReadAsync(long after) => replay.ReadThreadAsync(
+            stream, thread, after, request.Limit, JsonTransport.PageBytes, context.RequestAborted);
+    }
+
+    private EventsPage Describe(StreamKey stream, Cursor? given, LogPage page, string? reason, PooledBuffer events)
+    {
+        var start = given ?? Cursor.Oldest;
         var epoch = EpochOf(stream, page.Head);
         var first = new Cursor(epoch, page.Head.Trimmed);
-        using var events = new PooledBuffer(1024);
         Write(events, epoch, page.Events);
         metrics.Sent("json", page.Events.Count);
         var cursor = new Cursor(epoch, Math.Max(page.Scanned, reason is null && !start.IsOldest ? start.Position : first.Position));
-        var answer = new EventsPage
+        return new EventsPage
         {
-            After = (reason is not null ? first : request.Start ?? first).ToString(),
+            After = (reason is not null ? first : given ?? first).ToString(),
             Cursor = cursor.ToString(),
             Head = new Cursor(epoch, page.Head.Head).ToString(),
             Resume = reason is not null ? ResumeKinds.Reset
@@ -40,10 +68,6 @@ internal sealed class ThreadEvents(LogReplay replay, Degradation degradation, De
             Reason = reason,
             Degraded = degradation.Current,
         };
-        await answer.WriteAsync(context.Response, events.Written, context.RequestAborted);
-
-        Task<LogPage?> ReadAsync(long after) => replay.ReadThreadAsync(
-            stream, thread, after, request.Limit, JsonTransport.PageBytes, context.RequestAborted);
     }
 
     private static string EpochOf(StreamKey stream, StreamHead head) => Epoch.Of(head.Generation, stream, head.Incarnation);
@@ -68,12 +92,12 @@ internal sealed class ThreadEvents(LogReplay replay, Degradation degradation, De
         }
     }
 
-    private Task WriteUnreadAsync(HttpContext context, Cursor? start) => new EventsPage
+    private EventsPage Unread(Cursor? start) => new()
     {
         After = start?.ToString(),
         Cursor = start?.ToString(),
         Head = null,
         Resume = ResumeKinds.Replaying,
-        Degraded = [.. degradation.Current.Append(Degradation.Log).Distinct().Order(StringComparer.Ordinal)],
-    }.WriteAsync(context.Response, default, context.RequestAborted);
+        Degraded = degradation.CurrentAnd(Degradation.Log),
+    };
 }

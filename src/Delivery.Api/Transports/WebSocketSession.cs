@@ -29,7 +29,7 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
     /// Reads the client's frames until it closed or is gone. What it wants, and what it did wrong, is left with the
     /// connection, whose owner alone writes.
     /// </summary>
-    public async Task ReceiveAsync(Connection connection, TokenValidation tokens)
+    public async Task ReceiveAsync(Connection connection, Subscription subscription, TokenValidation tokens)
     {
         using var frame = new PooledBuffer(512);
         try
@@ -38,7 +38,7 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
             {
                 frame.Clear();
                 var close = await ReceiveFrameAsync(frame)
-                    ?? await TakeAsync(ClientFrame.Read(frame.Written.Span), connection, tokens);
+                    ?? await TakeAsync(ClientFrame.Read(frame.Written.Span), connection, subscription, tokens);
                 if (close is not null)
                 {
                     connection.CloseWith(close.Code, close.Reason);
@@ -76,11 +76,19 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
 
     public void Dispose() => _bound.Dispose();
 
-    private Task SendAsync(ReadOnlyMemory<byte> text, CancellationToken cancellationToken) => _bound.RunAsync(
-        static (state, token) =>
-            state.socket.SendAsync(state.text, WebSocketMessageType.Text, endOfMessage: true, token).AsTask(),
-        (socket, text),
-        cancellationToken);
+    private async Task SendAsync(ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
+    {
+        do
+        {
+            var part = text[..Math.Min(text.Length, WriteBound.PartBytes)];
+            text = text[part.Length..];
+            await _bound.RunAsync(
+                static (send, token) => send.socket.SendAsync(send.part, WebSocketMessageType.Text, send.isLast, token).AsTask(),
+                (socket, part, isLast: text.IsEmpty),
+                cancellationToken);
+        }
+        while (!text.IsEmpty);
+    }
 
     /// <summary>Null: a text frame is there. Else why to close.</summary>
     private async Task<Close?> ReceiveFrameAsync(PooledBuffer frame)
@@ -109,14 +117,15 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
         }
     }
 
-    private static async Task<Close?> TakeAsync(ClientFrame frame, Connection connection, TokenValidation tokens)
+    private static async Task<Close?> TakeAsync(
+        ClientFrame frame, Connection connection, Subscription subscription, TokenValidation tokens)
     {
         if (frame.Ack is { } ack)
         {
-            connection.LeaveAck(ack);
+            subscription.Ack(ack);
         }
 
-        if (frame.Token is null || !tokens.CanValidate)
+        if (frame.Token is null)
         {
             return frame.Violation;
         }

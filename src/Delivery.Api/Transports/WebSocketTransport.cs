@@ -7,7 +7,7 @@ namespace Pipeline.Delivery.Api;
 
 /// <summary>WebSocket: who may open one, and its life (PROTOCOL.md, "WebSocket", "Close codes").</summary>
 internal sealed class WebSocketTransport(
-    PushLoop loop, SubscriptionServices services, TokenValidation tokens, OriginPolicy origins, IOptions<FeedOptions> options)
+    PushLoop loop, Connections connections, SubscriptionServices services, TokenValidation tokens, OriginPolicy origins, IOptions<FeedOptions> options)
 {
     public async Task RunAsync(HttpContext context)
     {
@@ -37,6 +37,10 @@ internal sealed class WebSocketTransport(
         using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
         {
             SubProtocol = offered.Count > 0 ? Subprotocols.V1 : null,
+
+            // A client that vanished without a word answers no ping.
+            KeepAliveInterval = options.Value.Heartbeat,
+            KeepAliveTimeout = options.Value.Heartbeat * 2,
         });
         using var session = new WebSocketSession(socket, context, options.Value, services.Time);
         await (caller is null ? RefuseAsync(session) : ServeAsync(session, context, caller, request));
@@ -51,23 +55,45 @@ internal sealed class WebSocketTransport(
         return session.CloseAsync(close, Task.CompletedTask);
     }
 
-    private async Task ServeAsync(
-        WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
+    private async Task ServeAsync(WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
     {
         using var signal = new Signal(services.Time);
-        await using var subscription = new Subscription(
-            services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
         var connection = new Connection(caller, request.Client, signal);
-        var receiving = session.ReceiveAsync(connection, tokens);
+        if (connections.TryAdd(connection, replaces: true) is { } full)
+        {
+            await session.CloseAsync(new Close(CloseCodes.Overload, full), Task.CompletedTask);
+            return;
+        }
+
         try
         {
-            var close = await loop.RunAsync(connection, subscription, session, replaces: true, context.RequestAborted);
+            await using var subscription = new Subscription(
+                services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
+            await TalkAsync(session, context, connection, subscription);
+        }
+        finally
+        {
+            connections.Remove(connection);
+        }
+    }
+
+    private async Task TalkAsync(WebSocketSession session, HttpContext context, Connection connection, Subscription subscription)
+    {
+        var receiving = session.ReceiveAsync(connection, subscription, tokens);
+        try
+        {
+            var close = await loop.RunAsync(connection, subscription, session, context.RequestAborted);
             await session.CloseAsync(close, receiving);
         }
         catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
         {
             // The client is gone, or took nothing in for too long.
             context.Abort();
+        }
+        catch
+        {
+            context.Abort();
+            throw;
         }
         finally
         {

@@ -21,10 +21,11 @@ export function newId() {
 
 /** A token that came with the page's address. Once refused it is of no use, and nobody else's is taken instead. */
 export class GivenToken {
-  #token;
+  #token; #onRefused;
 
-  constructor(token) {
+  constructor(token, onRefused = () => {}) {
     this.#token = token;
+    this.#onRefused = onRefused;
   }
 
   async token() {
@@ -38,6 +39,7 @@ export class GivenToken {
   forget(token) {
     if (this.#token === token) {
       this.#token = null;
+      this.#onRefused();
     }
   }
 }

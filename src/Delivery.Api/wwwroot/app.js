@@ -4,7 +4,7 @@ import { Composer } from './composer.js';
 import { setText } from './dom.js';
 import { EventConnection } from './events.js';
 import { emptyHistory, fold } from './runs.js';
-import { recall, recallToken, remember, takeToken } from './settings.js';
+import { forgetToken, recall, recallToken, remember, takeToken } from './settings.js';
 import { RunList, scrollToEnd, showConnection, showNotice, showThreads } from './view.js';
 
 const find = id => document.getElementById(id);
@@ -14,11 +14,11 @@ let account = null;
 let drawing = false;
 
 const runList = new RunList(stop);
-const composer = new Composer(send);
+const composer = new Composer(send, () => account.thread);
 
 function signIn(user, given) {
   account?.connection.stop();
-  const session = given ? new GivenToken(given) : new DevToken(document.baseURI, user);
+  const session = given ? new GivenToken(given, forgetToken) : new DevToken(document.baseURI, user);
   const signedIn = {
     user,
     given,

@@ -2,8 +2,8 @@ import { newId } from './api.js';
 import { setText } from './dom.js';
 
 /**
- * The form that sends requests. The text stays until the server has taken it; sending the same text again after a
- * failure is the same request, under the same idempotency key.
+ * The form that sends requests. The text stays until the server has taken it; sending the same text again to the same
+ * conversation after a failure is the same request, under the same idempotency key.
  */
 export class Composer {
   #form = document.getElementById('composer');
@@ -11,11 +11,16 @@ export class Composer {
   #button = document.getElementById('send');
   #status = document.getElementById('composer-status');
   #send;
+  #thread;
   #unanswered = null;
 
-  /** @param send `(text, key) => Promise` that settles when the request was taken or refused */
-  constructor(send) {
+  /**
+   * @param send `(text, key) => Promise` that settles when the request was taken or refused
+   * @param thread `() => string`, the conversation that a request goes to
+   */
+  constructor(send, thread) {
     this.#send = send;
+    this.#thread = thread;
     this.#form.addEventListener('submit', event => {
       event.preventDefault();
       this.#submit();
@@ -45,8 +50,9 @@ export class Composer {
       return;
     }
 
-    if (this.#unanswered?.text !== text) {
-      this.#unanswered = { text, key: newId() };
+    const thread = this.#thread();
+    if (this.#unanswered?.text !== text || this.#unanswered.thread !== thread) {
+      this.#unanswered = { text, thread, key: newId() };
     }
 
     this.#busy(true);

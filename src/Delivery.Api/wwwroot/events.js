@@ -132,6 +132,7 @@ export class EventConnection {
         break;
       case 'reset':
         this.#reset(frame);
+        this.#show({ phase: 'catching-up' });
         break;
       default:
         break;

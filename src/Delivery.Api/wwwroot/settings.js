@@ -44,3 +44,12 @@ export function recallToken() {
     return null;
   }
 }
+
+/** The tab's token was refused: the next visit must not try it again. */
+export function forgetToken() {
+  try {
+    sessionStorage.removeItem('token');
+  } catch {
+    // Then it was not kept either.
+  }
+}

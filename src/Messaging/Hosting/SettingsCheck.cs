@@ -3,6 +3,7 @@ using System.Reflection;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Pipeline.Persistence;
 
 namespace Pipeline.Messaging;
 
@@ -15,7 +16,7 @@ internal sealed class SettingsCheck(IServiceCollection descriptors, IServiceProv
     private const string SectionConstant = "Section";
 
     /// <summary>What is wrong and what to do, one entry a setting; empty when nothing is.</summary>
-    public IReadOnlyList<string> Errors() => [.. OptionsTypes().SelectMany(ErrorsOf)];
+    public IReadOnlyList<string> Errors() => [.. OptionsTypes().SelectMany(ErrorsOf), .. Failpoints.Errors(configuration)];
 
     private IEnumerable<Type> OptionsTypes() => descriptors
         .Select(descriptor => descriptor.ServiceType)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -32,6 +33,8 @@ public sealed partial class Failpoints
     public static IReadOnlyList<string> All { get; } =
         [InTransaction, AfterCommitBeforePublish, BeforeConfirm, AfterConfirmBeforeDelete, AfterClaim, BeforeEnding];
 
+    private const string Section = "Failpoints";
+
     private readonly Dictionary<string, Armed> _armed = new(StringComparer.Ordinal);
     private readonly ILogger<Failpoints> _logger;
 
@@ -40,16 +43,23 @@ public sealed partial class Failpoints
     {
         ArgumentNullException.ThrowIfNull(configuration);
         _logger = logger;
-        foreach (var setting in configuration.GetSection("Failpoints").GetChildren())
+        if (Errors(configuration) is [var error, ..])
         {
-            if (!All.Contains(setting.Key))
-            {
-                throw new ArgumentException($"Failpoints:{setting.Key} is unknown; one of {string.Join(", ", All)}");
-            }
+            throw new ArgumentException(error);
+        }
 
-            _armed[setting.Key] = Armed.Parse(setting.Key, setting.Value ?? "");
+        foreach (var setting in configuration.GetSection(Section).GetChildren())
+        {
+            _armed[setting.Key] = Armed.Parse(setting.Value)!;
             LogArmed(setting.Key, setting.Value);
         }
+    }
+
+    /// <summary>What is wrong with the section and what to do, one entry a setting; empty when nothing is.</summary>
+    public static IReadOnlyList<string> Errors(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return [.. configuration.GetSection(Section).GetChildren().Select(Wrong).OfType<string>()];
     }
 
     /// <summary>Does what the configuration says for this place; as a rule, nothing.</summary>
@@ -75,6 +85,11 @@ public sealed partial class Failpoints
         }
     }
 
+    private static string? Wrong(IConfigurationSection setting) =>
+        !All.Contains(setting.Key) ? $"Failpoints:{setting.Key} is unknown; one of {string.Join(", ", All)}"
+        : Armed.Parse(setting.Value) is null ? $"Failpoints:{setting.Key} is '{setting.Value}'; use kill, stop or throw, and @N for the N-th time"
+        : null;
+
     private static void Signal(string signal)
     {
         using var kill = Process.Start("kill", [$"-{signal}", $"{Environment.ProcessId}"]);
@@ -91,13 +106,14 @@ public sealed partial class Failpoints
     {
         private int _hits;
 
-        public static Armed Parse(string name, string value)
+        public static Armed? Parse(string? value)
         {
-            var parts = value.Split('@', 2);
+            var parts = (value ?? "").Split('@', 2);
             var on = 1;
-            return parts[0] is "kill" or "stop" or "throw" && (parts.Length == 1 || int.TryParse(parts[1], out on))
+            return parts[0] is "kill" or "stop" or "throw"
+                && (parts.Length == 1 || (int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out on) && on > 0))
                 ? new Armed(parts[0], on)
-                : throw new ArgumentException($"Failpoints:{name} is '{value}'; use kill, stop or throw, and @N for the N-th time");
+                : null;
         }
 
         public bool IsDue() => Interlocked.Increment(ref _hits) == On;

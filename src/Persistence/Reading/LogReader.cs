@@ -43,7 +43,9 @@ public sealed class LogReader(PipelineDatabase database)
         ArgumentOutOfRangeException.ThrowIfNegative(after);
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, 1);
-        return new LogQuery(stream, thread, after, limit, maxBytes);
+
+        // A position no stream will ever have: what is added to it must not overflow.
+        return new LogQuery(stream, thread, Math.Min(after, long.MaxValue - ThreadWindow), limit, maxBytes);
     }
 }
 

@@ -141,13 +141,27 @@ public sealed class AppendInputTests(SharedNode shared) : IClassFixture<SharedNo
     {
         var node = shared.Node;
         var token = await node.TokenAsync("agent", "events:append");
-        var large = Bodies.Event(sequence: 2, data: new { text = new string('x', 256 * 1024) });
+        var large = Bodies.Event("r-413", sequence: 2, data: new { text = new string('x', 256 * 1024) });
 
-        var answer = (await node.PostAsync("/v1/events", token, Bodies.Append("u", Bodies.Event(), large))).IsProblem(413);
+        var answer = (await node.PostAsync("/v1/events", token, Bodies.Append("u-413", Bodies.Event("r-413"), large))).IsProblem(413);
 
         Assert.Equal("events[1]", answer.Field);
         Assert.Equal(256 * 1024, answer.Json.GetProperty("limit").GetInt32());
         Assert.True(answer.Json.GetProperty("size").GetInt32() > 256 * 1024);
+
+        // Its neighbour was not stored, and no run was opened.
+        Assert.EndsWith("_0", (await node.GetAsync("/v1/events", Tokens.Of("u-413"))).Json.GetProperty("head").GetString(), StringComparison.Ordinal);
+        (await node.GetAsync("/v1/runs/r-413", Tokens.Of("u-413"))).IsProblem(404);
+    }
+
+    [Fact]
+    public async Task A_body_may_be_larger_than_the_server_takes_by_itself()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:MaxAppendBytes"] = $"{64 << 20}" });
+        var body = new byte[32 << 20];
+        Array.Fill(body, (byte)' ');
+        "{\"user\":\"u\",\"events\":[]}"u8.CopyTo(body);
+        Assert.Equal("events", (await node.PostRawAsync("/v1/events", await node.TokenAsync("agent", "events:append"), body)).IsProblem(400).Field);
     }
 
     [Fact]

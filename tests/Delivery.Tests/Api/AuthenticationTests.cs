@@ -57,6 +57,19 @@ public sealed class AuthenticationTests
     }
 
     [Fact]
+    public async Task A_token_that_ends_when_time_does_is_good()
+    {
+        await using var node = await TestNode.StartAsync();
+        var token = Tokens.Sign(new() { ["sub"] = "alice" }, lifetime: DateTime.MaxValue - TimeProvider.System.GetUtcNow().UtcDateTime - TimeSpan.FromSeconds(10));
+
+        (await node.GetAsync("/v1/threads", token)).Is(200);
+        await using var screen = await Screen.OpenAsync(node, token);
+        await screen.FrameAsync("ready");
+        var cursors = await new Appending(node, "alice").AppendAsync();
+        Assert.Equal(cursors, (await screen.EventsAsync(1)).Select(e => (string)e["cursor"]!));
+    }
+
+    [Fact]
     public async Task Audience_and_issuer_are_checked_where_configured()
     {
         await using var node = await TestNode.StartAsync(new() { ["Auth:Audience"] = "pipeline", ["Auth:Issuer"] = "me" });
@@ -74,17 +87,18 @@ public sealed class AuthenticationTests
     {
         await using var node = await TestNode.StartAsync(environment: environment, standalone: standalone);
 
-        (await node.GetAsync($"/v1/threads?access_token={Tokens.Of("alice")}")).Is(status);
+        (await node.GetAsync($"/v1/events?access_token={Tokens.Of("alice")}")).Is(status);
+        (await node.GetAsync($"/v1/threads?access_token={Tokens.Of("alice")}")).Is(401);
     }
 
     [Fact]
     public async Task A_token_in_the_query_can_be_switched_off_and_the_header_wins()
     {
         await using var off = await TestNode.StartAsync(new() { ["Auth:QueryToken"] = "false" });
-        (await off.GetAsync($"/v1/threads?access_token={Tokens.Of("alice")}")).IsProblem(401);
+        (await off.GetAsync($"/v1/events?access_token={Tokens.Of("alice")}")).IsProblem(401);
 
         await using var on = await TestNode.StartAsync();
-        (await on.GetAsync($"/v1/threads?access_token={Tokens.Of("alice")}", "rubbish")).IsProblem(401);
+        (await on.GetAsync($"/v1/events?access_token={Tokens.Of("alice")}", "rubbish")).IsProblem(401);
     }
 
     [Theory]

@@ -57,7 +57,7 @@ public sealed class HealthTests
     [Fact]
     public async Task A_draining_node_is_live_but_not_ready()
     {
-        await using var node = await TestNode.StartAsync(new() { ["Delivery:DrainDelay"] = "00:00:03" });
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:DrainDelay"] = "00:00:10" });
         (await node.GetAsync("/health/ready")).Is(200);
 
         var stop = node.Services.GetRequiredService<IHostApplicationLifetime>();

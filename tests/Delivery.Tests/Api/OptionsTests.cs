@@ -45,6 +45,22 @@ public sealed class OptionsTests
     }
 
     [Fact]
+    public async Task Every_delivery_setting_is_checked_whichever_class_it_belongs_to()
+    {
+        var errors = await StartErrorsAsync(new()
+        {
+            ["Delivery:Heartbeat"] = "soon", ["Delivery:DrainDelay"] = "01:00:00", ["Failpoints:nowhere"] = "kill", ["Failpoints:before-confirm"] = "explode",
+        });
+        Assert.Contains("Delivery:Heartbeat is 'soon'; give a time like 00:00:10", errors);
+        Assert.Contains(errors, error => error.StartsWith("Delivery:DrainDelay is 01:00:00", StringComparison.Ordinal));
+        Assert.Contains(errors, error => error.StartsWith("Failpoints:nowhere is unknown; one of ", StringComparison.Ordinal));
+        Assert.Contains("Failpoints:before-confirm is 'explode'; use kill, stop or throw, and @N for the N-th time", errors);
+
+        errors = await StartErrorsAsync(new() { ["Delivery:FeedBytes"] = "1", ["Delivery:MaxConnectionsPerUser"] = "0", ["Auth:ClockSkew"] = "01:00:00" });
+        Assert.Equal(["Auth:ClockSkew is", "Delivery:FeedBytes is", "Delivery:MaxConnectionsPerUser is"], errors.Select(error => string.Join(' ', error.Split(' ')[..2])).Order());
+    }
+
+    [Fact]
     public async Task A_host_that_a_service_stopped_for_a_reason_ends_with_its_code()
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
@@ -72,6 +88,7 @@ public sealed class OptionsTests
     [Theory]
     [InlineData("Auth:SigningKey", "", "Auth:Authority and Auth:SigningKey are both empty")]
     [InlineData("Auth:Authority", "https://login.example.com", "are both set")]
+    [InlineData("Auth:QueryToken", "true", "Auth:QueryToken is true, but the environment is not Development")]
     [InlineData("Auth:DevToken", "true", "Auth:DevToken is true, but the environment is not Development")]
     public async Task A_production_host_insists_on_one_source_of_trust(string setting, string value, string expected)
     {

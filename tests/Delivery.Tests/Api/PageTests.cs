@@ -15,6 +15,9 @@ public sealed class PageTests
         Assert.Equal("text/html", page.Type);
         Assert.Contains("<title>", page.Text, StringComparison.Ordinal);
         Assert.True(page.Headers.CacheControl!.NoCache);
+        var policy = page.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
+        Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -39,6 +42,8 @@ public sealed class PageTests
         var read = paths.GetProperty("/v1/events").GetProperty("get");
         Assert.Contains("agent-events.v1", read.GetProperty("description").GetString(), StringComparison.Ordinal);
         Assert.True(read.GetProperty("responses").GetProperty("200").GetProperty("content").TryGetProperty("text/event-stream", out _));
+        Assert.Equal("integer", read.GetProperty("parameters").EnumerateArray().Single(p => p.GetProperty("name").GetString() == "limit").GetProperty("schema").GetProperty("type").GetString());
+        Assert.True(read.GetProperty("responses").GetProperty("503").GetProperty("content").TryGetProperty("application/problem+json", out _));
         Assert.True(paths.GetProperty("/v1/threads").GetProperty("get").TryGetProperty("security", out _));
         Assert.False(paths.GetProperty("/status").GetProperty("get").TryGetProperty("security", out _));
     }

@@ -39,10 +39,11 @@ internal sealed class TestNode : IAsyncDisposable
         string environment = "Development",
         bool standalone = false,
         Action<WebApplication>? map = null,
-        bool migrate = true)
+        bool migrate = true,
+        Action<WebApplicationBuilder>? configure = null)
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-delivery-").FullName;
-        var app = Compose(folder, settings ?? [], environment, standalone);
+        var app = Compose(folder, settings ?? [], environment, standalone, configure);
         map?.Invoke(app);
         if (migrate && app.Configuration["Persistence:Provider"] == "sqlite")
         {
@@ -55,7 +56,8 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     public static WebApplication Compose(
-        string folder, Dictionary<string, string?> settings, string environment, bool standalone)
+        string folder, Dictionary<string, string?> settings, string environment, bool standalone,
+        Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
@@ -76,6 +78,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.AddPipelinePersistence("delivery-tests");
         builder.Services.AddPipelineBus("delivery-tests", DeliveryHost.ConfigureBus);
         builder.AddDelivery(standalone);
+        configure?.Invoke(builder);
         var app = builder.Build();
         app.MapDelivery();
         return app;

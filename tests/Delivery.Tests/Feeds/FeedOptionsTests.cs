@@ -21,12 +21,4 @@ public sealed class FeedOptionsTests
             ],
             errors);
     }
-
-    [Fact]
-    public void Many_feeds_share_the_nodes_memory_evenly()
-    {
-        var options = new FeedOptions { FeedBytes = 1_000, NodeBytes = 10_000 };
-        Assert.Equal(1_000, options.Bounds(feeds: 10).Bytes);
-        Assert.Equal(10, options.Bounds(feeds: 1_000).Bytes);
-    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Pipeline.Contracts;
 using Pipeline.Delivery.Api;
@@ -58,6 +59,44 @@ public sealed class FeedTailTests
         Assert.Equal(7, _tail.Head);
         Offer(8, "e8");
         Assert.Equal(["e8"], Read(7));
+    }
+
+    [Fact]
+    public void What_is_kept_holds_on_to_no_byte_beside_itself()
+    {
+        var message = Encoding.UTF8.GetBytes("head|e1|e2|e3|e4|e5|e6|tail");
+        ReadOnlyMemory<byte>[] slices = [.. Enumerable.Range(0, 6).Select(i => (ReadOnlyMemory<byte>)message.AsMemory(5 + (3 * i), 2))];
+        _tail.Offer(Now, 1, slices, Bounds, ++_tick);
+        Offer(7, "e7", "e8", "e9");
+
+        Assert.Equal(["e6", "e7", "e8", "e9"], Read(5));
+        foreach (var body in _tail.Read(5, 100, 10_000))
+        {
+            Assert.True(MemoryMarshal.TryGetArray(body, out var owned) && owned.Array!.Length == body.Length);
+        }
+    }
+
+    [Fact]
+    public void Only_the_newest_that_fit_are_kept_of_a_page_and_the_tail_starts_anew_with_them()
+    {
+        Offer(1, "e1");
+        Offer(2, new string('x', 600), new string('y', 600), "e4");
+        Assert.False(_tail.HoldsAfter(1));
+        Assert.Equal((2, 602, 4), (_tail.Count, _tail.Bytes, _tail.Head));
+        Offer(5, "e5");
+        Assert.Equal(["e4", "e5"], Read(3));
+    }
+
+    [Fact]
+    public void A_full_tail_goes_on_for_ever()
+    {
+        for (var position = 1; position <= 1_000; position++)
+        {
+            Offer(position, $"e{position}");
+            Assert.Equal($"e{position}", Read(position - 1).Single());
+        }
+
+        Assert.Equal(["e997", "e998", "e999", "e1000"], Read(996));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ internal sealed class FeedWorld
 
     public FeedWorld()
     {
-        _client = new WorldClient(_log, null, nodeKnowsHead: false);
+        _client = new WorldClient(_log, null, null, nodeKnowsHead: false);
         _subscription = Connect(null);
     }
 
@@ -146,9 +146,10 @@ internal sealed class FeedWorld
         }
 
         _logRead = null;
-        _client = new WorldClient(_log, given, _feed.HeadKnown);
+        Cursor? known = _feed.History is null ? null : new Cursor(_feed.Epoch, _feed.Head);
+        _client = new WorldClient(_log, given, known, _feed.HeadKnown);
         _subscription = new SubscriptionCursor(given, _feed, ++_tick);
-        _startSettled = _logAway && _feed.FirstSeen is not null;
+        _startSettled = known is not null;
         _client.Ready(_subscription.Ready(_feed, _logAway, [], 15));
         return _subscription;
     }

@@ -56,7 +56,7 @@ public sealed class RelayWatchTests
         Assert.False(IsSilent());
 
         _time.Advance(TimeSpan.FromSeconds(3));
-        Assert.False(_watch.IsAnySilent(relay => relay == Relay));
+        Assert.False(_watch.IsAnySilent([], expired: [Relay]));
         Assert.False(IsSilent());
 
         Page(2);
@@ -65,9 +65,30 @@ public sealed class RelayWatchTests
         Assert.False(IsSilent());
     }
 
+    [Fact]
+    public void A_process_that_has_a_lease_and_was_never_heard_counts_as_silent_after_two_seconds()
+    {
+        Assert.False(_watch.IsAnySilent([Relay], []));
+        _time.Advance(RelayWatch.Silence);
+        Assert.False(_watch.IsAnySilent([Relay], []));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(_watch.IsAnySilent([Relay], []));
+        Assert.False(_watch.IsAnySilent([Relay], expired: [Relay]));
+        Assert.False(_watch.IsAnySilent([Relay], []));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.True(_watch.IsAnySilent([Relay], []));
+
+        Beacon(0);
+        Assert.False(_watch.IsAnySilent([Relay], []));
+        _watch.Observe(Relay, 0, isBeacon: true, goodbye: true);
+        Assert.False(_watch.IsAnySilent([Relay], []));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.False(_watch.IsAnySilent([Relay], []));
+    }
+
     private bool Page(long number) => _watch.Observe(Relay, number, isBeacon: false, goodbye: false);
 
     private bool Beacon(long number) => _watch.Observe(Relay, number, isBeacon: true, goodbye: false);
 
-    private bool IsSilent() => _watch.IsAnySilent(_ => false);
+    private bool IsSilent() => _watch.IsAnySilent([], []);
 }

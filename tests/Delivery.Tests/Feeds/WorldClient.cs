@@ -4,13 +4,14 @@ using Pipeline.Delivery.Api;
 namespace Pipeline.Delivery.Tests;
 
 /// <summary>The client of a <see cref="FeedWorld"/>: holds every frame against what is committed and what it has.</summary>
-internal sealed class WorldClient(WorldLog log, Cursor? given, bool nodeKnowsHead)
+/// <param name="known">What the node knew as the newest event when the client came.</param>
+internal sealed class WorldClient(WorldLog log, Cursor? given, Cursor? known, bool nodeKnowsHead)
 {
     private readonly long _futureBeyond = log.Count;
 
-    // A reader from now on that came before the log told starts at the lowest of what the node heard until it did, or
-    // until the node found the log away.
-    private Cursor? _latestStart = nodeKnowsHead ? new Cursor(log.EpochNow, log.Count) : null;
+    // A reader from now on that came before the node knew anything starts at the lowest of what it heard until the log
+    // told, or until it found the log away.
+    private Cursor? _latestStart = nodeKnowsHead ? new Cursor(log.EpochNow, log.Count) : known;
 
     public Cursor? Cursor { get; private set; } = given;
 
@@ -62,6 +63,9 @@ internal sealed class WorldClient(WorldLog log, Cursor? given, bool nodeKnowsHea
         Check(
             cursor is not { } start || _latestStart is not { } latest || start.Epoch != latest.Epoch || start.Position <= latest.Position,
             $"must start at {_latestStart} or before, starts at {cursor}");
+        Check(
+            cursor is not { } from || known is not { } old || from.Epoch != old.Epoch || from.Position >= old.Position,
+            $"starts at {cursor}, but the node knew of {known} when it came: that is not from now on");
         Cursor = cursor;
     }
 

@@ -39,6 +39,30 @@ public sealed class SubscriptionCursorTests
     }
 
     [Fact]
+    public void From_now_on_without_the_log_never_goes_back_to_what_the_node_had_heard_before()
+    {
+        Offer(12, "e12", "e13");
+        var cursor = Connect(null);
+        Assert.Equal(StepKind.NeedHead, Next(cursor, logAway: true).Kind);
+        Offer(14, "e14");
+        Assert.Equal(14, Next(cursor, logAway: true).First);
+    }
+
+    [Fact]
+    public void Only_what_was_sent_or_found_good_is_vouched_for()
+    {
+        var cursor = Connect(new Cursor(Here, 9));
+        Next(cursor, logAway: true);
+        Assert.Null(cursor.Vouched);
+        Announce(9);
+        Next(cursor);
+        Assert.Equal(new Cursor(Here, 9), cursor.Vouched);
+        Offer(10, "e10", "e11");
+        Next(cursor);
+        Assert.Equal(new Cursor(Here, 11), cursor.Vouched);
+    }
+
+    [Fact]
     public void A_cursor_beyond_the_head_is_from_the_future_only_by_a_head_read_after_it_came()
     {
         var before = ++_tick;

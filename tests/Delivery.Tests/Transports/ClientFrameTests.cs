@@ -21,6 +21,19 @@ public sealed class ClientFrameTests(SharedNode shared) : IClassFixture<SharedNo
         Assert.Equal(cursors, (await screen.EventsAsync(1)).Select(e => (string)e["cursor"]!));
     }
 
+    [Fact]
+    public async Task A_frame_may_come_in_fragments_and_have_16_KB()
+    {
+        await using var screen = await Screen.OpenAsync(shared.Node, Tokens.Of("brief"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        var auth = $"{{\"type\":\"auth\",\"token\":\"{Tokens.Of("somebody-else")}\"}}";
+        await screen.SendAsync(" ".PadRight(ClientFrame.MaxBytes - "{\"type\":\"x\"}".Length) + "{\"type\":\"x\"}");
+        await screen.SendFragmentsAsync(auth.PadRight(ClientFrame.MaxBytes), fragments: 5);
+
+        // It was understood: it holds another user's token.
+        Assert.Equal(CloseCodes.Forbidden, await screen.ClosedAsync());
+    }
+
     [Theory]
     [InlineData("nonsense", CloseCodes.InvalidPayload)]
     [InlineData("", CloseCodes.InvalidPayload)]

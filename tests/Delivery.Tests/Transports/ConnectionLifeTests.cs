@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Pipeline.Contracts;
@@ -26,7 +24,7 @@ public sealed class ConnectionLifeTests
     }
 
     [Fact]
-    public async Task A_full_node_sends_clients_elsewhere_but_answers_reads_at_once()
+    public async Task A_full_node_sends_clients_elsewhere()
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:MaxConnections"] = "1" });
         await using var first = await Screen.OpenAsync(node, Tokens.Of("full"));
@@ -35,8 +33,11 @@ public sealed class ConnectionLifeTests
         await using var second = await Screen.OpenAsync(node, Tokens.Of("full"));
         Assert.Equal(CloseCodes.Overload, await second.ClosedAsync());
         using var sse = await OpenSseAsync(node, "full");
-        Assert.Equal("retry: 2000\n\n", await sse.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-        (await node.GetAsync("/v1/events?after=0&wait=25", Tokens.Of("full"))).Is(200);
+        Assert.Matches("^retry: [0-9]{4}\n\n$", await sse.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        foreach (var path in (string[])["/v1/events?after=0", "/v1/events?after=0&wait=25", "/v1/threads/t-1/events"])
+        {
+            Assert.NotNull((await node.GetAsync(path, Tokens.Of("full"))).IsProblem(503).Headers.RetryAfter);
+        }
 
         await first.CloseAsync();
         await Eventually.HoldsAsync("there is room again", async () =>
@@ -47,10 +48,45 @@ public sealed class ConnectionLifeTests
     }
 
     [Fact]
+    public async Task One_user_has_only_so_many_connections_and_a_newer_one_of_a_client_takes_the_place_of_the_older()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:MaxConnectionsPerUser"] = "1" });
+        await using var first = await Screen.OpenAsync(node, Tokens.Of("greedy"), "client=c");
+        await first.FrameAsync(FrameTypes.Ready);
+        await using var second = await Screen.OpenAsync(node, Tokens.Of("greedy"), "client=d");
+        Assert.Equal(CloseCodes.Overload, await second.ClosedAsync());
+        await using var other = await Screen.OpenAsync(node, Tokens.Of("modest"));
+        await other.FrameAsync(FrameTypes.Ready);
+
+        await using var again = await Screen.OpenAsync(node, Tokens.Of("greedy"), "client=c");
+        await again.FrameAsync(FrameTypes.Ready);
+        Assert.Equal(CloseCodes.Replaced, await first.ClosedAsync());
+        Assert.Equal(2, Connections(node));
+    }
+
+    [Fact]
+    public async Task While_a_balancer_learns_that_a_node_stops_connections_stay_and_new_ones_are_served()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:DrainDelay"] = "00:00:05", ["Delivery:DrainTime"] = "00:00:00" });
+        await using var open = await Screen.OpenAsync(node, Tokens.Of("drain"));
+        await open.FrameAsync(FrameTypes.Ready);
+        node.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+
+        await using var late = await Screen.OpenAsync(node, Tokens.Of("drain"));
+        await late.FrameAsync(FrameTypes.Ready);
+        var cursors = await new Appending(node, "drain").AppendAsync();
+        foreach (var each in (Screen[])[open, late])
+        {
+            Assert.Equal(cursors, (await each.EventsAsync(1)).Select(e => (string)e["cursor"]!));
+            Assert.Equal(CloseCodes.Restart, await each.ClosedAsync());
+        }
+    }
+
+    [Fact]
     public async Task The_end_of_the_token_ends_the_connection_unless_a_fresh_one_comes_in_time()
     {
         await using var node = await TestNode.StartAsync(new() { ["Auth:ClockSkew"] = "00:00:00" });
-        var brief = Tokens.Sign(new() { ["sub"] = "brief" }, lifetime: TimeSpan.FromSeconds(4));
+        var brief = Tokens.Sign(new() { ["sub"] = "brief" }, lifetime: TimeSpan.FromSeconds(6));
         await using var ends = await Screen.OpenAsync(node, brief);
         await using var renewed = await Screen.OpenAsync(node, brief);
         await renewed.SendAsync($"{{\"type\":\"auth\",\"token\":\"{Tokens.Of("brief")}\"}}");
@@ -83,24 +119,17 @@ public sealed class ConnectionLifeTests
     public async Task A_client_that_never_reads_is_dropped_and_others_do_not_notice()
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:02" });
-        using var stuck = new TcpClient();
-        await stuck.ConnectAsync(node.Http.BaseAddress!.Host, node.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
-        var request =
-            $"GET /v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {Tokens.Of("stuck")}\r\n"
-            + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        await stuck.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
-
+        using var stuck = await RawClient.UpgradeAsync(node, "after=0", "stuck");
         var agent = new Appending(node, "stuck");
         await using var screen = await Screen.OpenAsync(node, Tokens.Of("stuck"), "after=0");
-        var reading = screen.EventsAsync(60);
+        var reading = screen.EventsAsync(20);
         var text = new { text = new string('x', 200_000) };
-        for (var i = 0; i < 60; i++)
+        for (var i = 0; i < 20; i++)
         {
             await agent.AppendAsync(1, text);
         }
 
-        Assert.Equal(60, (await reading).Count);
+        Assert.Equal(20, (await reading).Count);
         await Eventually.HoldsAsync("the stuck client's connection is gone", () => Connections(node) == 1);
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Pipeline.Contracts;
 using Pipeline.Testing;
 
@@ -51,6 +52,7 @@ public sealed class JsonTests(SharedNode shared) : IClassFixture<SharedNode>
         Assert.Equal(cursor, Text(empty, "cursor"));
 
         var waiting = GetAsync("poll", $"after={cursor}&wait=25");
+        await Eventually.HoldsAsync("the poll is there", () => Node.Services.GetRequiredService<Delivery.Api.Connections>().Count > 0);
         var next = await agent.AppendAsync(2);
         var page = await waiting;
         Assert.Equal(next[0], Cursors(page)[0]);

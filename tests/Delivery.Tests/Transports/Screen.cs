@@ -105,6 +105,18 @@ internal sealed class Screen : IAsyncDisposable
         return (int)_socket.CloseStatus!;
     }
 
+    /// <summary>Sends a text frame in fragments.</summary>
+    public async Task SendFragmentsAsync(string text, int fragments)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        var size = (bytes.Length + fragments - 1) / fragments;
+        for (var i = 0; i < bytes.Length; i += size)
+        {
+            var part = bytes.AsMemory(i, Math.Min(size, bytes.Length - i));
+            await _socket.SendAsync(part, WebSocketMessageType.Text, i + size >= bytes.Length, Timely());
+        }
+    }
+
     public Task SendAsync(string text) => SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text);
 
     public Task SendAsync(byte[] bytes, WebSocketMessageType type) =>
@@ -121,5 +133,6 @@ internal sealed class Screen : IAsyncDisposable
     private static Uri Address(TestNode node, string path, string query) =>
         new UriBuilder(node.Http.BaseAddress!) { Scheme = "ws", Path = path, Query = query }.Uri;
 
-    private static CancellationToken Timely() => new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token;
+    // Less than the time between two passes over all heads: what comes in time did not come by one.
+    private static CancellationToken Timely() => new CancellationTokenSource(TimeSpan.FromSeconds(8)).Token;
 }

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Pipeline.Contracts;
 
 namespace Pipeline.Delivery.Tests;
@@ -24,7 +25,7 @@ public sealed class SseTests(SharedNode shared) : IClassFixture<SharedNode>
         var ready = await NextAsync(messages);
         Assert.Equal(FrameTypes.Ready, ready.EventType);
         Assert.Equal("0", ready.EventId);
-        Assert.Equal(TimeSpan.FromSeconds(2), ready.ReconnectionInterval);
+        Assert.InRange(ready.ReconnectionInterval!.Value, TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2.5));
         foreach (var cursor in cursors)
         {
             await IsEventAsync(messages, cursor);
@@ -73,7 +74,44 @@ public sealed class SseTests(SharedNode shared) : IClassFixture<SharedNode>
         Assert.Equal(header, answer.IsProblem(400).Field);
     }
 
-    private async Task<HttpResponseMessage> OpenAsync(string user, string query, string? lastEventId = null)
+    [Fact]
+    public async Task A_cursor_that_comes_with_a_client_id_is_its_ack()
+    {
+        var cursors = await new Appending(Node, "sse-ack").AppendAsync(3);
+        using (var response = await OpenAsync("sse-ack", $"client=c&after={cursors[0]}"))
+        {
+            await using var messages = Messages(response);
+            await NextAsync(messages, FrameTypes.Ready);
+            await IsEventAsync(messages, cursors[1]);
+        }
+
+        await Pipeline.Testing.Eventually.HoldsAsync("the ack is stored", async () =>
+        {
+            using var again = await OpenAsync("sse-ack", "client=c");
+            await using var messages = Messages(again);
+            return (await NextAsync(messages, FrameTypes.Ready)).EventId == cursors[0];
+        });
+    }
+
+    [Fact]
+    public async Task Heartbeats_and_changes_of_what_is_missing_are_messages_of_their_own_names()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
+        var cursor = (await new Appending(node, "sse-idle").AppendAsync()).Single();
+        using var response = await OpenAsync(node, "sse-idle", "");
+        await using var messages = Messages(response);
+        await NextAsync(messages, FrameTypes.Ready);
+        Assert.Equal(cursor, (await NextAsync(messages, FrameTypes.Heartbeat)).EventId);
+
+        node.Services.GetRequiredService<Delivery.Api.Degradation>().Report(Delivery.Api.Degradation.Bus, available: false);
+        var status = await NextAsync(messages, FrameTypes.Status);
+        Assert.Equal("{\"type\":\"status\",\"degraded\":[\"bus\"]}", status.Data);
+    }
+
+    private Task<HttpResponseMessage> OpenAsync(string user, string query, string? lastEventId = null) =>
+        OpenAsync(Node, user, query, lastEventId);
+
+    internal static async Task<HttpResponseMessage> OpenAsync(TestNode node, string user, string query, string? lastEventId = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/events?{query}");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Tokens.Of(user));
@@ -83,12 +121,12 @@ public sealed class SseTests(SharedNode shared) : IClassFixture<SharedNode>
             request.Headers.Add("Last-Event-ID", lastEventId);
         }
 
-        var response = await Node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var response = await node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.True(response.IsSuccessStatusCode, $"{response.StatusCode}");
         return response;
     }
 
-    private static IAsyncEnumerator<SseItem<string>> Messages(HttpResponseMessage response) =>
+    internal static IAsyncEnumerator<SseItem<string>> Messages(HttpResponseMessage response) =>
         SseParser.Create(response.Content.ReadAsStream()).EnumerateAsync().GetAsyncEnumerator();
 
     private static async Task<SseItem<string>> NextAsync(IAsyncEnumerator<SseItem<string>> messages)
@@ -97,7 +135,22 @@ public sealed class SseTests(SharedNode shared) : IClassFixture<SharedNode>
         return messages.Current;
     }
 
-    private static async Task IsEventAsync(IAsyncEnumerator<SseItem<string>> messages, string cursor)
+    /// <summary>Next message of a name; heartbeats, status and live before it are skipped.</summary>
+    internal static async Task<SseItem<string>> NextAsync(IAsyncEnumerator<SseItem<string>> messages, string name)
+    {
+        while (true)
+        {
+            var message = await NextAsync(messages);
+            if (message.EventType == name)
+            {
+                return message;
+            }
+
+            Assert.Contains(message.EventType, (string[])[FrameTypes.Live, FrameTypes.Status, FrameTypes.Heartbeat]);
+        }
+    }
+
+    internal static async Task IsEventAsync(IAsyncEnumerator<SseItem<string>> messages, string cursor)
     {
         var message = await NextAsync(messages);
         Assert.Equal(SseParser.EventTypeDefault, message.EventType);

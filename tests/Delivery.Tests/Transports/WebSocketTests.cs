@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
+using Microsoft.Extensions.DependencyInjection;
 using Pipeline.Contracts;
+using Pipeline.Messaging;
+using Pipeline.Persistence;
 
 namespace Pipeline.Delivery.Tests;
 
@@ -92,6 +95,10 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
             await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[0].Split('_')[0]}_99\"}}");
             await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"zzzzzz_1\"}");
             await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[1]}\"}}");
+            // Nor does what is no ack, or an older one, replace a good one that still waits to be stored.
+            await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"0\"}");
+            await first.SendAsync("{\"type\":\"ack\",\"cursor\":\"zzzzzz_1\"}");
+            await first.SendAsync($"{{\"type\":\"ack\",\"cursor\":\"{cursors[0]}\"}}");
             await first.CloseAsync();
         }
 
@@ -102,6 +109,44 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
             return (string?)ready["cursor"] == cursors[1]
                 && (await second.EventsAsync(2)).Select(e => (string)e["cursor"]!).SequenceEqual(cursors[2..]);
         });
+    }
+
+    [Fact]
+    public async Task The_first_frame_comes_at_once_when_only_the_log_has_what_was_missed()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:ReadyWait"] = "00:00:05" });
+        var cursors = await new Appending(node, "missed").AppendAsync(3);
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("missed"), $"after={cursors[0]}");
+
+        var ready = await screen.FrameAsync(FrameTypes.Ready).WaitAsync(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        Assert.Equal((ResumeKinds.Replaying, cursors[^1]), ((string?)ready["resume"], (string?)ready["head"]));
+        Assert.Equal(cursors[1..], (await screen.EventsAsync(2)).Select(e => (string)e["cursor"]!));
+    }
+
+    [Fact]
+    public async Task What_a_page_brings_reaches_the_socket_from_the_tail_without_a_look_at_the_log()
+    {
+        await using var node = await TestNode.StartAsync();
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("paged"), "after=0");
+        Assert.Equal(ResumeKinds.Live, (string?)(await screen.FrameAsync(FrameTypes.Ready))["resume"]);
+        var hub = node.Services.GetRequiredService<Delivery.Api.FeedHub>();
+        var generation = (await node.Services.GetRequiredService<LogReader>().ReadHeadsAsync(
+            [StreamKey.Of("default", "paged")], TestContext.Current.CancellationToken)).Values.Single().Generation;
+
+        // The log does not have it, so that nothing but the page can have brought it.
+        var part = new BusPageStream(StreamKey.Of("default", "paged").Value, 1, 1, ["{\"id\":\"paged\"}"u8.ToArray()]);
+        hub.OnPage(new BusPage { Relay = Guid.CreateVersion7(), Number = 1, Goodbye = false, Generation = generation, Streams = [part] });
+
+        Assert.Equal("paged", (string?)(await screen.EventsAsync(1)).Single()["id"]);
+    }
+
+    [Fact]
+    public async Task The_cursor_of_a_new_run_leads_to_its_first_event()
+    {
+        var run = (await Node.PostAsync("/v1/threads/t-1/runs", Tokens.Of("runner"), new { input = "hello" })).Is(202).Json;
+        await using var screen = await Screen.OpenAsync(Node, Tokens.Of("runner"), $"after={run.GetProperty("cursor").GetString()}");
+        var first = (await screen.EventsAsync(1)).Single();
+        Assert.Equal(("run_requested", run.GetProperty("run").GetString()), ((string?)first["type"], (string?)first["run"]));
     }
 
     [Fact]

@@ -98,6 +98,8 @@ public abstract class LogReaderCompliance(string provider) : StoreSuite(provider
         Assert.Equal((0, 2L), Shape(await One.Reader.ReadAsync(Alice, 2, 10, 1000, Stop)));
         Assert.Equal((0, 99L), Shape(await One.Reader.ReadAsync(Alice, 99, 10, 1000, Stop)));
         Assert.Equal((0, 99L), Shape(await One.Reader.ReadThreadAsync(Alice, "t-1", 99, 10, 1000, Stop)));
+        Assert.Empty((await One.Reader.ReadAsync(Alice, long.MaxValue, 10, 1000, Stop)).Events);
+        Assert.Empty((await One.Reader.ReadThreadAsync(Alice, "t-1", long.MaxValue, 10, 1000, Stop)).Events);
     }
 
     [Fact]

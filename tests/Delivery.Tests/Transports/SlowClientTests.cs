@@ -1,0 +1,93 @@
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Pipeline.Contracts;
+using Pipeline.Testing;
+
+namespace Pipeline.Delivery.Tests;
+
+/// <summary>Clients that are slow, stuck or gone without a word hold nothing for long; those that move are waited for.</summary>
+public sealed class SlowClientTests
+{
+    private const int EventBytes = 240_000;
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Accept: text/event-stream")]
+    public async Task A_reader_over_http_that_takes_nothing_in_is_dropped(string accept)
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:01" }, configure: WithSmallBuffers);
+        await new Appending(node, "stuck").AppendAsync(4, new { text = new string('x', EventBytes) });
+        using var stuck = await RawClient.SendAsync(node, "/v1/events?after=0", "stuck", accept.Length > 0 ? accept : "Accept: */*");
+
+        await Eventually.HoldsAsync("it is there", () => Connections(node) == 1);
+        await Eventually.HoldsAsync("its connection is gone", () => Connections(node) == 0);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_slow_reader_that_takes_something_in_gets_frames_that_take_longer_than_the_bound_on_a_write(bool webSocket)
+    {
+        await using var node = await TestNode.StartAsync(
+            new() { ["Delivery:WriteTimeout"] = "00:00:01", ["Delivery:FrameBytes"] = "4000000" }, configure: WithSmallBuffers);
+        await new Appending(node, "slow").AppendAsync(4, new { text = new string('x', EventBytes) });
+        using var slow = webSocket
+            ? await RawClient.UpgradeAsync(node, "after=0", "slow")
+            : await RawClient.SendAsync(node, "/v1/events?after=0", "slow");
+
+        Assert.Equal(4 * EventBytes, await slow.ReadSlowlyAsync(4 * EventBytes, bytesPerSecond: 300_000));
+    }
+
+    [Fact]
+    public async Task A_WebSocket_client_that_vanished_without_a_word_is_noticed_by_its_silence()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
+        using var vanished = await RawClient.UpgradeAsync(node, "after=0", "vanished");
+        await Eventually.HoldsAsync("it is there", () => Connections(node) == 1);
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("vanished"));
+
+        await Eventually.HoldsAsync("its connection is gone, and the one that answers pings is not", async () =>
+        {
+            await screen.FrameAsync(FrameTypes.Heartbeat);
+            return Connections(node) == 1;
+        });
+    }
+
+    [Fact]
+    public async Task A_fault_of_the_node_while_it_sends_ends_the_connection()
+    {
+        await using var node = await TestNode.StartAsync();
+        using var fault = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "pipeline.delivery.events" && instrument.Meter.Scope == node.Services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        fault.SetMeasurementEventCallback<long>((_, _, _, _) => throw new InvalidOperationException("a fault"));
+        fault.Start();
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("fault"));
+        await screen.FrameAsync(FrameTypes.Ready);
+        await new Appending(node, "fault").AppendAsync();
+
+        await Eventually.HoldsAsync("its connection is gone", () => Connections(node) == 0);
+        await Assert.ThrowsAnyAsync<System.Net.WebSockets.WebSocketException>(screen.ClosedAsync);
+    }
+
+    // Else the system takes megabytes off the node's hands before it has to wait for the client.
+    private static void WithSmallBuffers(WebApplicationBuilder builder) => builder.WebHost.UseSockets(sockets =>
+        sockets.CreateBoundListenSocket = endPoint =>
+        {
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            socket.SendBufferSize = 64 * 1024;
+            return socket;
+        });
+
+    private static int Connections(TestNode node) => node.Services.GetRequiredService<Delivery.Api.Connections>().Count;
+}
