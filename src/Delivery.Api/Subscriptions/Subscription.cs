@@ -16,24 +16,19 @@ internal sealed class Subscription : IAsyncDisposable
     private readonly SubscriptionCursor _cursor;
     private readonly string? _client;
     private readonly CancellationTokenSource _end = new();
-    private readonly Lock _lock = new();
-    private Cursor? _vouched;
-    private Cursor? _startAck;
-    private Cursor? _start;
-    private bool _startKnown;
+    private readonly ClientAcks _acks;
+    private (bool Known, Cursor? Ack) _start;
     private Task _reading = Task.CompletedTask;
     private (Cursor Asked, LogPage Page, long Began)? _answer;
     private volatile bool _busy;
     private bool _held;
-    private bool _unread;
     private int _failures;
     private long _retryAt;
 
     /// <param name="given">The cursor the client gave.</param>
     /// <param name="client">Its client id; without a cursor it goes on at that client's last ack.</param>
     /// <param name="cursorIsAck">Whether a given cursor counts as the client's ack, once it was found good.</param>
-    public Subscription(
-        SubscriptionServices services, StreamKey stream, Cursor? given, string? client, Signal signal, bool cursorIsAck)
+    public Subscription(SubscriptionServices services, StreamKey stream, Cursor? given, string? client, Signal signal, bool cursorIsAck)
     {
         (_services, _client, Signal) = (services, client, signal);
         _feed = services.Hub.Enter(stream, signal);
@@ -41,7 +36,7 @@ internal sealed class Subscription : IAsyncDisposable
         _cursor = _feed.Read(tail => given is null && client is not null
             ? SubscriptionCursor.OfClient(tail, arrived)
             : new SubscriptionCursor(given, tail, arrived));
-        _startAck = cursorIsAck && client is not null ? given : null;
+        _acks = new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
     }
 
     /// <summary>Pulsed when there may be something to do.</summary>
@@ -54,7 +49,7 @@ internal sealed class Subscription : IAsyncDisposable
     public long RetryAt => _held ? _retryAt : long.MaxValue;
 
     /// <summary>Whether the latest read of the log on behalf of this reader failed.</summary>
-    public bool IsLogUnread => Volatile.Read(ref _unread);
+    public bool IsLogUnread { get; private set; }
 
     /// <summary>Cursor of the stream's newest event as far as this node knows; null while the log has not told.</summary>
     public Cursor? Head => _feed.Read(tail => tail.HeadKnown ? new Cursor(tail.Epoch, tail.Head) : (Cursor?)null);
@@ -126,18 +121,7 @@ internal sealed class Subscription : IAsyncDisposable
     }
 
     /// <summary>Takes the client's ack, if it is of something that this connection vouched for. Thread-safe.</summary>
-    public void Ack(Cursor cursor)
-    {
-        lock (_lock)
-        {
-            if (_client is null || _vouched is not { } vouched || vouched.Epoch != cursor.Epoch || cursor.Position > vouched.Position)
-            {
-                return;
-            }
-        }
-
-        _services.Acks.Note(_feed.Stream, _client, cursor);
-    }
+    public void Ack(Cursor cursor) => _acks.Take(cursor);
 
     private Step Do(Step step, int limit, int maxBytes)
     {
@@ -197,23 +181,22 @@ internal sealed class Subscription : IAsyncDisposable
 
     private async Task LookUpStartAsync()
     {
-        var (known, ack) = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
-        (_startKnown, _start) = (known, ack);
-        Ended(known);
+        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
+        Ended(_start.Known);
     }
 
     private void TakeStart()
     {
-        if (_startKnown)
+        if (_start.Known)
         {
-            _startKnown = false;
-            _cursor.Resolve(_start);
+            _cursor.Resolve(_start.Ack);
+            _start = default;
         }
     }
 
     private void Ended(bool succeeded)
     {
-        Volatile.Write(ref _unread, !succeeded);
+        IsLogUnread = !succeeded;
         _failures = succeeded ? 0 : _failures + 1;
         _retryAt = succeeded ? 0 : Later();
         if (!succeeded)
@@ -254,23 +237,14 @@ internal sealed class Subscription : IAsyncDisposable
 
     private void Settle(bool good, string? reset)
     {
-        if (good || reset is not null)
-        {
-            lock (_lock)
-            {
-                _vouched = _cursor.Vouched;
-            }
-        }
-
         if (reset is not null)
         {
             _services.Metrics.Reset(reset);
-            _startAck = null;
         }
-        else if (good && _startAck is { IsOldest: false } ack)
+
+        if (good || reset is not null)
         {
-            _startAck = null;
-            Ack(ack);
+            _acks.Settle(_cursor.Vouched, isReset: reset is not null);
         }
     }
 }
