@@ -191,20 +191,16 @@ internal sealed partial class ConfirmedPublisher(BusHealth health, TimeProvider 
 
     private void NoteTrouble(string what, int attempt, Exception exception)
     {
-        if (attempt < TroublesomeAttempts || !health.CanPublish)
-        {
-            return;
-        }
-
+        bool isNew;
         lock (_lock)
         {
-            if (!_troubled.Add(what))
-            {
-                return;
-            }
+            isNew = attempt >= TroublesomeAttempts && health.CanPublish && _troubled.Add(what);
         }
 
-        LogTroublesome(what, attempt, exception.Message);
+        if (isNew)
+        {
+            LogTroublesome(what, attempt, exception.Message);
+        }
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
