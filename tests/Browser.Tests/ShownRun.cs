@@ -36,8 +36,7 @@ public sealed record ShownRun
         var status = "queued";
         var steps = new List<string>();
         var tools = new Dictionary<string, int>();
-        var streamed = "";
-        int? message = null;
+        var open = new Dictionary<string, (int At, string Text)>();
         foreach (var @event in events)
         {
             var data = @event.GetProperty("data");
@@ -52,8 +51,17 @@ public sealed record ShownRun
             };
             switch (type)
             {
-                case "agent_thinking":
-                    steps.Add($"thinking whole: {Text(data, "text")}");
+                case "agent_thinking" or "agent_message":
+                    var kind = type["agent_".Length..];
+                    var isPiece = data.TryGetProperty("delta", out var delta) && delta.GetBoolean();
+                    var (place, before) = open.Remove(kind, out var known) ? known : (AddLine(steps), "");
+                    var text = isPiece ? before + Text(data, "text") : Text(data, "text");
+                    steps[place] = $"{kind} {(isPiece ? "streaming" : "whole")}: {text}";
+                    if (isPiece)
+                    {
+                        open[kind] = (place, text);
+                    }
+
                     break;
                 case "tool_executing":
                     tools[Text(data, "toolCallId")] = steps.Count;
@@ -65,16 +73,10 @@ public sealed record ShownRun
                     steps[at] = steps[at].Replace("tool running", succeeded ? "tool succeeded" : "tool failed", StringComparison.Ordinal)
                         + Block(data, succeeded ? "result" : "error");
                     break;
-                case "agent_message":
-                    var isPiece = data.TryGetProperty("delta", out var delta) && delta.GetBoolean();
-                    streamed = isPiece ? streamed + Text(data, "text") : Text(data, "text");
-                    message ??= AddLine(steps);
-                    steps[message.Value] = $"message {(isPiece ? "streaming" : "whole")}: {streamed}";
-                    (streamed, message) = isPiece ? (streamed, message) : ("", null);
-                    break;
                 case "agent_cancelled" or "agent_failed":
                     steps = [.. steps.Select(step => step
                         .Replace("tool running:", "tool unfinished:", StringComparison.Ordinal)
+                        .Replace("thinking streaming:", "thinking unfinished:", StringComparison.Ordinal)
                         .Replace("message streaming:", "message unfinished:", StringComparison.Ordinal))];
                     break;
                 default:

@@ -114,7 +114,7 @@ internal sealed partial class HeadPoller : BackgroundService
         }
     }
 
-    private bool IsBusBlind() => !IsBusThere() || _hub.IsAnyRelaySilent(_leases.Known, _leases.Expired);
+    private bool IsBusBlind() => !IsBusThere() || _hub.IsAnyRelaySilent(_leases.Relays, _leases.Expired);
 
     // A broker that lets nobody publish, in a memory or disk alarm, has nothing to deliver either.
     private bool IsBusThere() => _bus.CanConsume && _bus.CanPublish;

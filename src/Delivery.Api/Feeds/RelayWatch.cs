@@ -40,7 +40,7 @@ internal sealed class RelayWatch(TimeProvider time)
     /// Whether a relay is silent that neither said goodbye nor lost its lease: one that was heard, or one of a process that
     /// is known by its lease alone. The dead are forgotten.
     /// </summary>
-    /// <param name="known">Processes that have a lease; empty while that was never read.</param>
+    /// <param name="known">Processes with a relay that have a lease; empty while that was never read.</param>
     /// <param name="expired">Those of them whose lease has expired.</param>
     public bool IsAnySilent(IReadOnlyCollection<Guid> known, IReadOnlyCollection<Guid> expired)
     {

@@ -21,6 +21,7 @@ public sealed partial class ProcessLease : BackgroundService
     private readonly ProcessIdentity _identity;
     private readonly TimeProvider _time;
     private readonly ILogger<ProcessLease> _logger;
+    private readonly OutboxHandover _handover;
     private readonly KnownAgents? _agents;
     private readonly SemaphoreSlim _beating = new(1, 1);
     private readonly TimeSpan _length;
@@ -28,12 +29,14 @@ public sealed partial class ProcessLease : BackgroundService
     private readonly Dictionary<Guid, long> _expiredSince = [];
     private volatile IReadOnlyCollection<Guid> _expired = [];
     private volatile IReadOnlyCollection<Guid> _known = [];
+    private volatile IReadOnlyCollection<Guid> _relays = [];
     private volatile IReadOnlyCollection<string>? _liveAgents;
 
     public ProcessLease(
-        PipelineDatabase database, ProcessIdentity identity, IOptions<PersistenceOptions> options, TimeProvider time,
-        ILogger<ProcessLease> logger, KnownAgents? agents = null)
+        PipelineDatabase database, ProcessIdentity identity, OutboxHandover handover, IOptions<PersistenceOptions> options,
+        TimeProvider time, ILogger<ProcessLease> logger, KnownAgents? agents = null)
     {
+        _handover = handover;
         _database = database;
         _identity = identity;
         _time = time;
@@ -48,6 +51,9 @@ public sealed partial class ProcessLease : BackgroundService
 
     /// <summary>Processes in the table, this one included, as last read.</summary>
     public IReadOnlyCollection<Guid> Known => _known;
+
+    /// <summary>Those of them that have a relay, which is heard on the bus every second.</summary>
+    public IReadOnlyCollection<Guid> Relays => _relays;
 
     /// <summary>Agents that some process whose lease has not expired can execute, as last read. Null: never read yet.</summary>
     public IReadOnlyCollection<string>? LiveAgents => _liveAgents;
@@ -128,12 +134,13 @@ public sealed partial class ProcessLease : BackgroundService
         await using var context = _database.CreateContext();
         await WriteAsync(context, cancellationToken);
         var rows = await context.Processes.AsNoTracking()
-            .Select(row => new { row.Id, row.Counter, row.LeaseMilliseconds, row.Agents }).ToListAsync(cancellationToken);
+            .Select(row => new { row.Id, row.Counter, row.LeaseMilliseconds, row.HasRelay, row.Agents }).ToListAsync(cancellationToken);
         var now = _time.GetTimestamp();
         var leases = rows.Select(row => new ObservedLease<Guid>(row.Id, row.Counter, TimeSpan.FromMilliseconds(row.LeaseMilliseconds)));
         var expired = _observer.Observe([.. leases]).Where(id => id != _identity.Id).ToFrozenSet();
         _expired = expired;
         _known = rows.Select(row => row.Id).ToFrozenSet();
+        _relays = rows.Where(row => row.HasRelay).Select(row => row.Id).ToFrozenSet();
         _liveAgents = rows.Where(row => !expired.Contains(row.Id)).SelectMany(row => row.Agents ?? []).ToFrozenSet(StringComparer.Ordinal);
         await ForgetAsync(context, expired, now, cancellationToken);
     }
@@ -145,13 +152,15 @@ public sealed partial class ProcessLease : BackgroundService
         try
         {
             var beaten = await context.Processes.Where(row => row.Id == _identity.Id)
-                .ExecuteUpdateAsync(set => set.SetProperty(row => row.Counter, row => row.Counter + 1), cancellationToken);
+                .ExecuteUpdateAsync(
+                    set => set.SetProperty(row => row.Counter, row => row.Counter + 1).SetProperty(row => row.HasRelay, _handover.HasRelay),
+                    cancellationToken);
             if (beaten == 0)
             {
                 context.Processes.Add(new ProcessRow
                 {
                     Id = _identity.Id, Counter = 1, LeaseMilliseconds = (int)_length.TotalMilliseconds,
-                    Host = _identity.Host, Role = _identity.Role, Agents = _agents?.Names.ToArray(),
+                    Host = _identity.Host, Role = _identity.Role, HasRelay = _handover.HasRelay, Agents = _agents?.Names.ToArray(),
                     StartedAt = _time.GetUtcNow().UtcDateTime,
                 });
                 await context.SaveChangesAsync(cancellationToken);

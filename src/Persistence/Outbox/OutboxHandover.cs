@@ -27,6 +27,9 @@ public sealed class OutboxHandover(IOptions<PersistenceOptions> options)
     /// </summary>
     public event Action? Offered;
 
+    /// <summary>Whether there is a relay.</summary>
+    internal bool HasRelay => Offered is not null;
+
     /// <summary>How many offers were refused so far.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
@@ -37,13 +40,13 @@ public sealed class OutboxHandover(IOptions<PersistenceOptions> options)
     public bool IsSetAsideFull => _setAside.Count >= MostSetAside;
 
     /// <summary>Whom this process's outbox rows belong to; null for nobody.</summary>
-    internal Guid? OwnerIn(ProcessIdentity process) => Offered is null ? null : process.Id;
+    internal Guid? OwnerIn(ProcessIdentity process) => HasRelay ? process.Id : null;
 
     /// <summary>Called after a commit. False: full, the sweep will find it.</summary>
     public bool TryOffer(CommittedBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        if (Offered is null)
+        if (!HasRelay)
         {
             return true;
         }

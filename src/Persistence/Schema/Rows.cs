@@ -94,6 +94,9 @@ public sealed class ProcessRow
     public required string Host { get; set; }
     public required string Role { get; set; }
 
+    /// <summary>Whether it has a relay, which can fall silent.</summary>
+    public bool HasRelay { get; set; }
+
     /// <summary>Names of the agents it can execute; null for a process that executes none.</summary>
     public string[]? Agents { get; set; }
 

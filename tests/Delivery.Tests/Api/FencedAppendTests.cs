@@ -9,7 +9,8 @@ public sealed class FencedAppendTests
     [Fact]
     public async Task A_run_that_a_worker_claimed_refuses_events_over_http()
     {
-        await using var node = await TestNode.StartAsync();
+        await using var node = await TestNode.StartAsync(
+            configure: builder => builder.Services.AddSingleton(new KnownAgents(["demo"], Resumable: [])));
         var token = await node.TokenAsync("alice", "events:append");
         var started = (await node.PostAsync("/v1/threads/t-1/runs", token, new { input = "hello" })).Is(202);
         var run = started.Json.GetProperty("run").GetString()!;

@@ -32,6 +32,20 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
     }
 
     [Fact]
+    public async Task A_process_says_with_every_beat_whether_it_has_a_relay()
+    {
+        using var one = await StartAsync(One);
+        Assert.Equal([One.Identity.Id], one.Relays);
+
+        One.StopRelay();
+        await AdvanceAsync(one, Beat);
+
+        Assert.Empty(one.Relays);
+        Assert.Equal([One.Identity.Id], one.Known);
+        await one.StopAsync(Stop);
+    }
+
+    [Fact]
     public async Task A_process_that_stops_beating_expires_after_its_lease_and_is_forgotten_after_ten_minutes()
     {
         using var one = await StartAsync(One);
@@ -159,7 +173,7 @@ public abstract class ProcessLeaseCompliance(string provider) : StoreSuite(provi
     }
 
     private ProcessLease Create(TestProcess process, KnownAgents? agents = null) => new(
-        process.Database, process.Identity, Options.Create(new PersistenceOptions { ProcessLease = 4 * Beat }), _time,
+        process.Database, process.Identity, process.Handover, Options.Create(new PersistenceOptions { ProcessLease = 4 * Beat }), _time,
         NullLogger<ProcessLease>.Instance, agents);
 
     private async Task<ProcessLease> StartAsync(TestProcess process, KnownAgents? agents = null)

@@ -319,6 +319,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("counter");
 
+                    b.Property<bool>("HasRelay")
+                        .HasColumnType("boolean")
+                        .HasColumnName("has_relay");
+
                     b.Property<string>("Host")
                         .IsRequired()
                         .HasColumnType("text")

@@ -294,6 +294,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("counter");
 
+                    b.Property<bool>("HasRelay")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_relay");
+
                     b.Property<string>("Host")
                         .IsRequired()
                         .HasColumnType("TEXT")

@@ -11,7 +11,7 @@ using Pipeline.Persistence;
 namespace Pipeline.Persistence.Schema.Migrations.Sqlite
 {
     [DbContext(typeof(SqlitePipelineContext))]
-    [Migration("20261124151603_RunsByAgent")]
+    [Migration("20261124163235_RunsByAgent")]
     partial class RunsByAgent
     {
         /// <inheritdoc />
@@ -296,6 +296,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                     b.Property<long>("Counter")
                         .HasColumnType("INTEGER")
                         .HasColumnName("counter");
+
+                    b.Property<bool>("HasRelay")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_relay");
 
                     b.Property<string>("Host")
                         .IsRequired()

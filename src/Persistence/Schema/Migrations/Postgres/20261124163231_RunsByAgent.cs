@@ -27,6 +27,14 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                 type: "text[]",
                 nullable: true);
 
+            migrationBuilder.AddColumn<bool>(
+                name: "has_relay",
+                schema: "pipeline",
+                table: "process",
+                type: "boolean",
+                nullable: false,
+                defaultValue: true);
+
             migrationBuilder.AddColumn<int>(
                 name: "lease_milliseconds",
                 schema: "pipeline",
@@ -96,6 +104,11 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
 
             migrationBuilder.DropColumn(
                 name: "agents",
+                schema: "pipeline",
+                table: "process");
+
+            migrationBuilder.DropColumn(
+                name: "has_relay",
                 schema: "pipeline",
                 table: "process");
 

@@ -12,7 +12,7 @@ using Pipeline.Persistence;
 namespace Pipeline.Persistence.Schema.Migrations.Postgres
 {
     [DbContext(typeof(PostgresPipelineContext))]
-    [Migration("20261124151559_RunsByAgent")]
+    [Migration("20261124163231_RunsByAgent")]
     partial class RunsByAgent
     {
         /// <inheritdoc />
@@ -321,6 +321,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Postgres
                     b.Property<long>("Counter")
                         .HasColumnType("bigint")
                         .HasColumnName("counter");
+
+                    b.Property<bool>("HasRelay")
+                        .HasColumnType("boolean")
+                        .HasColumnName("has_relay");
 
                     b.Property<string>("Host")
                         .IsRequired()

@@ -24,6 +24,13 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
                 type: "TEXT",
                 nullable: true);
 
+            migrationBuilder.AddColumn<bool>(
+                name: "has_relay",
+                table: "process",
+                type: "INTEGER",
+                nullable: false,
+                defaultValue: true);
+
             migrationBuilder.AddColumn<int>(
                 name: "lease_milliseconds",
                 table: "process",
@@ -80,6 +87,10 @@ namespace Pipeline.Persistence.Schema.Migrations.Sqlite
 
             migrationBuilder.DropColumn(
                 name: "agents",
+                table: "process");
+
+            migrationBuilder.DropColumn(
+                name: "has_relay",
                 table: "process");
 
             migrationBuilder.DropColumn(
