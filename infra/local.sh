@@ -91,7 +91,7 @@ stop_host() { # HOST
   if [ -n "$pid" ]; then
     echo "Stopping $1"
     kill "$pid"
-    for _ in $(seq 400); do
+    for _ in $(seq 600); do
       [ -n "$(host_pid "$1")" ] || break
       sleep 0.1
     done
