@@ -3,6 +3,7 @@ using Pipeline.Testing;
 namespace Pipeline.EndToEnd.Tests;
 
 /// <summary>Invariants I1–I6 of a healthy cluster: two workers, two nodes, fifty users with four clients each.</summary>
+[Collection(FaultTests.OneAtATime)]
 public sealed class EveryScreenTests(ITestOutputHelper output)
 {
     private const int Users = 50;

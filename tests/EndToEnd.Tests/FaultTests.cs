@@ -7,8 +7,12 @@ using Pipeline.Testing;
 namespace Pipeline.EndToEnd.Tests;
 
 /// <summary>The faults the pipeline exists for, on real processes and servers.</summary>
+[Collection(OneAtATime)]
 public sealed class FaultTests
 {
+    /// <summary>Two seconds are promised to who has the machine, not to who shares it with another cluster's start.</summary>
+    internal const string OneAtATime = "one cluster at a time";
+
     private const string LongRequest = "think for a long while about the answer";
 
     [Fact]

@@ -10,6 +10,8 @@ namespace Pipeline.Messaging;
 internal abstract partial class ConsumeEndpoint(
     BusConnections connections, BusHealth health, TimeProvider time, ILogger<ConsumeEndpoint> logger)
 {
+    // A first connect that has not failed is still under way: on a busy machine that starts, it takes its time.
+    private static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ILogger _logger = logger;
@@ -28,7 +30,8 @@ internal abstract partial class ConsumeEndpoint(
     protected TimeSpan InState => time.GetElapsedTime(Volatile.Read(ref _since));
 
     /// <summary>Whether the endpoint should work by now and does not.</summary>
-    public virtual bool IsStuck => !IsReady && InState > ConsumeWatch.Patience;
+    public virtual bool IsStuck =>
+        !IsReady && InState > (Volatile.Read(ref _link) is { HasFailed: false } ? ConnectPatience : ConsumeWatch.Patience);
 
     public void Connect()
     {
@@ -112,6 +115,7 @@ internal abstract partial class ConsumeEndpoint(
     private sealed class Link(ConsumeEndpoint owner) : IReceiveEndpointObserver
     {
         private volatile bool _isReady;
+        private volatile bool _hasFailed;
 
         public HostReceiveEndpointHandle? Handle { get; set; }
 
@@ -120,6 +124,9 @@ internal abstract partial class ConsumeEndpoint(
             get => _isReady;
             set => _isReady = value;
         }
+
+        /// <summary>Whether it broke off, before it was ready or after.</summary>
+        public bool HasFailed => _hasFailed;
 
         public Task Ready(ReceiveEndpointReady ready)
         {
@@ -139,6 +146,7 @@ internal abstract partial class ConsumeEndpoint(
 
         private Task Lost()
         {
+            _hasFailed = true;
             owner.Report(this, ready: false);
             return Task.CompletedTask;
         }
