@@ -30,6 +30,10 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
             readers.Add(Readers.DroppingAsync(nodes, token, own[3], TimeSpan.FromSeconds(1), stop.Token));
         }
 
+        // Everybody is connected, and every path was taken once, before time counts.
+        await Task.WhenAll(users.Select((user, n) => AppendAsync(cluster, n, user.Name, "greeting", upTo: 2)));
+        await Eventually.HoldsAsync("every screen shows the greeting", () => histories.TrueForAll(h => h.Position == 2));
+
         await Task.WhenAll(users.Select((user, n) => WorkAsync(cluster, n, user.Name, user.Token)));
         await Eventually.HoldsAsync(
             "every run has ended",
@@ -72,30 +76,35 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
             await cluster.StartRunAsync(token, $"thread-{n}", $"What is {n} * {run + 7}?");
         }
 
+        await AppendAsync(cluster, n, user, "appended", AppendsPerUser);
+    }
+
+    private static async Task AppendAsync(PipelineCluster cluster, int n, string user, string run, int upTo)
+    {
         var appender = await cluster.TokenAsync(user, "events:append");
-        for (var sequence = 1; sequence <= AppendsPerUser; sequence += 2)
+        for (var sequence = 1; sequence <= upTo; sequence += 2)
         {
             await PipelineCluster.AppendAsync(
                 cluster.Nodes[sequence / 2 % 2],
                 appender,
                 user,
-                Event(n, sequence),
-                Event(n, sequence + 1));
+                Event(n, run, sequence, sequence == upTo),
+                Event(n, run, sequence + 1, sequence + 1 == upTo));
         }
     }
 
     /// <summary>From the log's insert to the client, sorted.</summary>
     private static List<TimeSpan> Delays(List<History> histories, Dictionary<string, IReadOnlyList<CommittedBody>> committed) =>
     [
-        .. histories.SelectMany(h => h.Events.Select(e => e.At - committed[h.User][(int)e.Position - 1].StoredAt)).Order(),
+        .. histories.SelectMany(h => h.Events.Skip(2).Select(e => e.At - committed[h.User][(int)e.Position - 1].StoredAt)).Order(),
     ];
 
-    private static object Event(int n, int sequence) => new
+    private static object Event(int n, string run, int sequence, bool last) => new
     {
         id = Guid.CreateVersion7(),
-        type = sequence == AppendsPerUser ? "agent_completed" : "plan_revised",
+        type = last ? "agent_completed" : "plan_revised",
         thread = $"thread-{n}",
-        run = "appended",
+        run,
         sequence,
         data = new { result = $"{n}/{sequence} – größer ✓" },
     };
