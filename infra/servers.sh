@@ -8,6 +8,10 @@
 #                              prints HOST, PORT, USERNAME and PASSWORD, one a line
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
+#   servers.sh signal DIR SIG  sends a signal, STOP for example, to every process of the server
+#   servers.sh save DIR        keeps a copy of a stopped PostgreSQL's data; restore DIR puts it back in its place
+#   servers.sh standby DIR OF [--port N]
+#                              starts a streaming standby, in DIR, of the PostgreSQL in OF; promote DIR makes it a primary
 #   servers.sh control DIR …   runs rabbitmqctl against the node of DIR; DIR/rabbitmqctl does the same
 #   servers.sh guard DIR…      waits for the end of its standard input, then stops the servers and deletes their folders:
 #                              whoever holds the other end of that pipe leaves no server behind, however it ends
@@ -136,6 +140,26 @@ postgres_is_running() {
   as_server_user "$BIN/pg_ctl" status -D "$DIR/data" >/dev/null 2>&1
 }
 
+postgres_pids() {
+  local postmaster
+  postmaster=$(head -n 1 "$DIR/data/postmaster.pid" 2>/dev/null) || return 0
+  echo "$postmaster"
+  # Without pgrep, which a bare machine may lack.
+  awk -v parent="$postmaster" '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null || true
+}
+
+postgres_standby() { # DIR of the primary
+  local primary
+  # shellcheck source=/dev/null
+  primary=$(. "$1/server.env" && echo "$PORT $USERNAME $PASSWORD") || fail "$1 holds no server"
+  set -- $primary
+  USERNAME=$2 PASSWORD=$3
+  as_server_user env PGPASSWORD="$3" "$BIN/pg_basebackup" -D "$DIR/data" -R -X stream -c fast \
+    -d "host=127.0.0.1 port=$1 user=$2 dbname=postgres" >"$DIR/basebackup.log" 2>&1 ||
+    fail "pg_basebackup failed: $(tail -n 3 "$DIR/basebackup.log")"
+  as_server_user tee -a "$DIR/data/postgresql.conf" >/dev/null <<<"port = $PORT"
+}
+
 postgres_stop() { # well | at-once
   local mode=fast
   [ "$1" = well ] || mode=immediate
@@ -226,6 +250,14 @@ rabbitmq_is_running() {
   [ -s "$DIR/node/node.pid" ] && ! rabbitmq_is_gone node
 }
 
+rabbitmq_pids() {
+  local name pid
+  for name in node epmd; do
+    pid=$(cat "$DIR/node/$name.pid" 2>/dev/null) || continue
+    echo "-$pid"
+  done
+}
+
 rabbitmq_stop() { # well | at-once
   local name pid
   for name in node epmd; do
@@ -278,6 +310,55 @@ stop() { # well | at-once
   "${KIND}_stop" "$1"
 }
 
+signal() { # SIGNAL
+  load_settings
+  local pids
+  mapfile -t pids < <("${KIND}_pids")
+  [ ${#pids[@]} -gt 0 ] || fail "$DIR's server is not running"
+  kill -s "$1" -- "${pids[@]}"
+}
+
+postgres_of() { # VERB
+  load_settings
+  [ "$KIND" = postgres ] || fail "$1 is for PostgreSQL, $DIR holds $KIND"
+}
+
+save() {
+  postgres_of save
+  ! postgres_is_running || fail "stop the server in $DIR first"
+  rm -rf "$DIR/saved"
+  cp -a "$DIR/data" "$DIR/saved"
+}
+
+restore() {
+  postgres_of restore
+  ! postgres_is_running || fail "stop the server in $DIR first"
+  [ -d "$DIR/saved" ] || fail "nothing was saved in $DIR"
+  rm -rf "$DIR/data"
+  cp -a "$DIR/saved" "$DIR/data"
+}
+
+standby() { # DIR of the primary, options
+  local of=$1
+  shift
+  KIND=postgres PORT='' MANAGEMENT_PORT=''
+  [ "${1:-}" != --port ] || PORT=$2
+  BIN=$(postgres_bin)
+  SERVER_USER=postgres
+  of=$(cd "$of" && pwd)
+  prepare_folder
+  PORT=${PORT:-$(free_port)}
+  postgres_standby "$of"
+  save_settings
+  postgres_start
+  printf '%s\n' HOST=127.0.0.1 "PORT=$PORT" "USERNAME=$USERNAME" "PASSWORD=$PASSWORD"
+}
+
+promote() {
+  postgres_of promote
+  as_server_user "$BIN/pg_ctl" promote -D "$DIR/data" -w -t 30 >/dev/null
+}
+
 control() {
   load_settings
   [ "$KIND" = rabbitmq ] || fail "$DIR holds no RabbitMQ node"
@@ -293,7 +374,7 @@ guard() { # DIR…
   done
 }
 
-[ $# -ge 2 ] || fail "usage: servers.sh start|stop|crash|control|guard …; its first lines say how"
+[ $# -ge 2 ] || fail "usage: servers.sh start|stop|crash|signal|save|restore|standby|promote|control|guard …; its first lines say how"
 VERB=$1
 shift
 DIR=$1
@@ -301,6 +382,11 @@ case $VERB in
   start) start "$@" ;;
   stop) stop well ;;
   crash) stop at-once ;;
+  signal) signal "$2" ;;
+  save) save ;;
+  restore) restore ;;
+  standby) standby "${@:2}" ;;
+  promote) promote ;;
   control) control "${@:2}" ;;
   guard) guard "$@" ;;
   *) fail "unknown verb '$VERB'" ;;

@@ -57,7 +57,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
         await window.AskAsync(Request);
         await window.Page.WaitForFunctionAsync("() => window.got.length >= 3");
         window.Network.Cut();
-        window.Network.Restore();
+        window.Network.Heal();
         await window.ShowsRunAsync("completed");
 
         var cursors = (await standalone.EventsAsync(_user)).Select(e => e.GetProperty("cursor").GetString()).ToList();
@@ -136,7 +136,7 @@ public sealed class PageTests(StandaloneFixture standalone) : IClassFixture<Stan
         await window.IsInPhaseAsync("offline");
         await standalone.Host.DisposeAsync();
         await standalone.StartHostAsync();
-        window.Network.Target = standalone.Host.Url;
+        window.Network.Retarget(standalone.Host.Url.Host, standalone.Host.Url.Port);
         await window.IsInPhaseAsync("live");
         await window.ShowsRunAsync("completed");
         var events = await standalone.EventsAsync(_user);

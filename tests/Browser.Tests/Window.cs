@@ -26,7 +26,7 @@ public sealed class Window : IAsyncDisposable
     private readonly IBrowserContext _context;
     private readonly ConcurrentQueue<string> _faults = new();
 
-    private Window(StandaloneFixture standalone, IBrowserContext context, IPage page, TcpProxy network)
+    private Window(StandaloneFixture standalone, IBrowserContext context, IPage page, FaultProxy network)
     {
         _standalone = standalone;
         _context = context;
@@ -40,7 +40,7 @@ public sealed class Window : IAsyncDisposable
 
     public IPage Page { get; }
 
-    public TcpProxy Network { get; }
+    public FaultProxy Network { get; }
 
     /// <summary>What a clean page never has: console errors, script errors, requests to other places.</summary>
     public IReadOnlyCollection<string> Faults => [.. _faults];
@@ -60,7 +60,7 @@ public sealed class Window : IAsyncDisposable
     /// <summary>A window that shows nothing yet.</summary>
     public static async Task<Window> CreateAsync(StandaloneFixture standalone, BrowserNewContextOptions? options = null)
     {
-        var network = new TcpProxy(standalone.Host.Url);
+        var network = new FaultProxy(standalone.Host.Url.Host, standalone.Host.Url.Port);
         var context = await standalone.Browser.NewContextAsync(options);
         return new Window(standalone, context, await context.NewPageAsync(), network);
     }
@@ -103,7 +103,7 @@ public sealed class Window : IAsyncDisposable
 
     public async Task ComeBackAsync()
     {
-        Network.Restore();
+        Network.Heal();
         await _context.SetOfflineAsync(false);
     }
 

@@ -10,19 +10,27 @@ public sealed class HostProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private readonly StringBuilder _output = new();
-    private readonly Process _process;
+    private readonly ProcessStartInfo _start;
+    private Process _process;
 
-    private HostProcess(string name, Uri url, Process process)
+    private HostProcess(string name, Uri url, ProcessStartInfo start, HostLinks? links)
     {
-        Name = name;
-        Url = url;
-        _process = process;
+        (Name, Url, Links, _start) = (name, url, links, start);
+        _process = Begin();
     }
 
     public string Name { get; }
 
     /// <summary>Where it listens.</summary>
     public Uri Url { get; }
+
+    /// <summary>The network around it; null for the machine's own.</summary>
+    public HostLinks? Links { get; }
+
+    /// <summary>Where its clients dial: through the network in front of it, if there is one.</summary>
+    public Uri ClientUrl => Links?.Front?.Url ?? Url;
+
+    public int ProcessId => _process.Id;
 
     public bool HasExited => _process.HasExited;
 
@@ -39,39 +47,25 @@ public sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts <c>src/PROJECT</c> and waits until it is ready.</summary>
+    public static Task<HostProcess> StartAsync(
+        string project, IReadOnlyDictionary<string, string> settings, params string[] arguments) =>
+        StartAsync(project, settings, links: null, arguments);
+
+    /// <inheritdoc cref="StartAsync(string, IReadOnlyDictionary{string, string}, string[])"/>
     public static async Task<HostProcess> StartAsync(
-        string project, IReadOnlyDictionary<string, string> settings, params string[] arguments)
+        string project, IReadOnlyDictionary<string, string> settings, HostLinks? links, params string[] arguments)
     {
         var url = new Uri($"http://127.0.0.1:{FreePort.Find()}");
-        var start = new ProcessStartInfo("dotnet", [Assembly(project), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = Path.GetDirectoryName(Assembly(project)),
-        };
+        links?.Front?.Retarget(url.Host, url.Port);
+        var start = StartInfo(project, settings, arguments);
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         start.Environment["DOTNET_gcServer"] = "0";
 
         // Measuring code to compile it better pays in hosts that live for longer than a test.
         start.Environment["DOTNET_TieredPGO"] = "0";
-        foreach (var (key, value) in settings)
-        {
-            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        }
-
-        var host = new HostProcess(project, url, Process.Start(start)!);
-        host.Collect();
-        try
-        {
-            await Eventually.HoldsAsync($"{project} is ready", host.IsReadyAsync, TimeSpan.FromSeconds(60));
-        }
-        catch (TimeoutException exception)
-        {
-            await host.DisposeAsync();
-            throw new InvalidOperationException($"{project} did not start. It printed:\n{host.Output}", exception);
-        }
-
+        var host = new HostProcess(project, url, start, links);
+        await host.UntilReadyAsync();
         return host;
     }
 
@@ -79,18 +73,7 @@ public sealed class HostProcess : IAsyncDisposable
     public static async Task RunAsync(
         string project, IReadOnlyDictionary<string, string> settings, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly(project), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = Path.GetDirectoryName(Assembly(project)),
-        };
-        foreach (var (key, value) in settings)
-        {
-            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        }
-
-        using var process = Process.Start(start)!;
+        using var process = Process.Start(StartInfo(project, settings, arguments))!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -114,6 +97,27 @@ public sealed class HostProcess : IAsyncDisposable
     {
         _process.Kill();
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Starts it again after its end, at the same address and behind the same network, and waits until it is ready.</summary>
+    /// <param name="settings">Settings that change; null as a value removes one.</param>
+    public async Task StartAgainAsync(params (string Key, string? Value)[] settings)
+    {
+        await BeginAgainAsync(settings);
+        await UntilReadyAsync();
+    }
+
+    /// <summary>As <see cref="StartAgainAsync"/>, for a process that may die before it is ready.</summary>
+    public async Task BeginAgainAsync(params (string Key, string? Value)[] settings)
+    {
+        foreach (var (key, value) in settings)
+        {
+            _start.Environment[Variable(key)] = value;
+        }
+
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _process = Begin();
     }
 
     /// <summary>SIGSTOP, SIGCONT or SIGTERM.</summary>
@@ -142,6 +146,10 @@ public sealed class HostProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+        if (Links is not null)
+        {
+            await Links.DisposeAsync();
+        }
     }
 
     /// <summary>The host's assembly in the build output of the configuration that these tests were built in.</summary>
@@ -161,6 +169,37 @@ public sealed class HostProcess : IAsyncDisposable
             : throw new FileNotFoundException($"{path} is missing; build src/{project} in {configuration} first");
     }
 
+    private static ProcessStartInfo StartInfo(string project, IReadOnlyDictionary<string, string> settings, string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Assembly(project), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetDirectoryName(Assembly(project)),
+        };
+        foreach (var (key, value) in settings)
+        {
+            start.Environment[Variable(key)] = value;
+        }
+
+        return start;
+    }
+
+    private static string Variable(string key) => key.Replace(":", "__", StringComparison.Ordinal);
+
+    private async Task UntilReadyAsync()
+    {
+        try
+        {
+            await Eventually.HoldsAsync($"{Name} is ready", IsReadyAsync, TimeSpan.FromSeconds(60));
+        }
+        catch (TimeoutException exception)
+        {
+            await DisposeAsync();
+            throw new InvalidOperationException($"{Name} did not start. It printed:\n{Output}", exception);
+        }
+    }
+
     private async Task<bool> IsReadyAsync()
     {
         if (_process.HasExited)
@@ -172,7 +211,7 @@ public sealed class HostProcess : IAsyncDisposable
         return response.IsSuccessStatusCode;
     }
 
-    private void Collect()
+    private Process Begin()
     {
         void Append(object sender, DataReceivedEventArgs line)
         {
@@ -182,9 +221,11 @@ public sealed class HostProcess : IAsyncDisposable
             }
         }
 
-        _process.OutputDataReceived += Append;
-        _process.ErrorDataReceived += Append;
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        var process = Process.Start(_start)!;
+        process.OutputDataReceived += Append;
+        process.ErrorDataReceived += Append;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
     }
 }

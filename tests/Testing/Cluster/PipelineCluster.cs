@@ -13,15 +13,22 @@ namespace Pipeline.Testing;
 public sealed class PipelineCluster : IAsyncDisposable
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    private static readonly TimeSpan RequestBound = TimeSpan.FromSeconds(15);
     private readonly Dictionary<string, string> _settings;
+    private readonly RabbitServer _rabbit;
+    private readonly bool _linked;
 
-    private PipelineCluster(string connectionString, Dictionary<string, string> settings)
+    private PipelineCluster(string connectionString, RabbitServer rabbit, Dictionary<string, string> settings, bool linked)
     {
         ConnectionString = connectionString;
-        _settings = settings;
+        (_rabbit, _settings, _linked) = (rabbit, settings, linked);
     }
 
+    /// <summary>To its database, past all links.</summary>
     public string ConnectionString { get; }
+
+    /// <summary>Its virtual host in RabbitMQ.</summary>
+    public required string VirtualHost { get; init; }
 
     /// <summary>The configuration every host of the cluster shares.</summary>
     public IReadOnlyDictionary<string, string> Settings => _settings;
@@ -31,23 +38,33 @@ public sealed class PipelineCluster : IAsyncDisposable
     public List<HostProcess> Workers { get; } = [];
 
     /// <summary>Starts a cluster, on the shared servers unless private ones are given.</summary>
+    /// <param name="linked">Whether everything that a host talks with is behind a <see cref="FaultProxy"/>.</param>
+    /// <param name="settings">Of every host.</param>
     public static async Task<PipelineCluster> StartAsync(
-        int nodes, int workers, PostgresServer? postgres = null, RabbitServer? rabbit = null)
+        int nodes, int workers, PostgresServer? postgres = null, RabbitServer? rabbit = null, bool linked = false,
+        IEnumerable<KeyValuePair<string, string>>? settings = null)
     {
         postgres ??= await Servers.PostgresAsync();
         rabbit ??= await Servers.RabbitAsync();
         var connectionString = await postgres.CreateDatabaseAsync();
-        var cluster = new PipelineCluster(connectionString, new Dictionary<string, string>
+        var virtualHost = await rabbit.CreateVirtualHostAsync();
+        var shared = new Dictionary<string, string>
         {
             ["Persistence:Provider"] = "postgres",
             ["Persistence:ConnectionString"] = connectionString,
             ["Bus:Host"] = rabbit.Host,
             ["Bus:Port"] = $"{rabbit.Port}",
-            ["Bus:VirtualHost"] = await rabbit.CreateVirtualHostAsync(),
+            ["Bus:VirtualHost"] = virtualHost,
             ["Bus:Username"] = rabbit.Username,
             ["Bus:Password"] = rabbit.Password,
             ["Auth:SigningKey"] = "end-to-end-tests-only-0123456789abcdef",
-        });
+        };
+        foreach (var (key, value) in settings ?? [])
+        {
+            shared[key] = value;
+        }
+
+        var cluster = new PipelineCluster(connectionString, rabbit, shared, linked) { VirtualHost = virtualHost };
         try
         {
             await HostProcess.RunAsync("Delivery.Api", cluster._settings, "migrate");
@@ -88,19 +105,26 @@ public sealed class PipelineCluster : IAsyncDisposable
 
     /// <summary>Asks for a run and returns its id.</summary>
     /// <param name="key">Makes the request one that may be repeated.</param>
-    public async Task<string> StartRunAsync(string token, string thread, string input, string? agent = null, string? key = null)
+    public Task<string> StartRunAsync(string token, string thread, string input, string? agent = null, string? key = null) =>
+        StartRunAsync(Node.Url, token, thread, input, agent, key);
+
+    /// <inheritdoc cref="StartRunAsync(string, string, string, string?, string?)"/>
+    /// <exception cref="HttpRequestException">It was refused.</exception>
+    public static async Task<string> StartRunAsync(
+        Uri node, string token, string thread, string input, string? agent = null, string? key = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Node.Url, $"/v1/threads/{thread}/runs"))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node, $"/v1/threads/{thread}/runs"))
         {
             Content = JsonContent.Create(new { input, agent }),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         request.Headers.Add("Idempotency-Key", key ?? Guid.CreateVersion7().ToString());
-        using var response = await Http.SendAsync(request);
-        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+        using var bound = new CancellationTokenSource(RequestBound);
+        using var response = await Http.SendAsync(request, bound.Token);
+        var answer = await response.Content.ReadFromJsonAsync<JsonElement>(bound.Token);
         return response.IsSuccessStatusCode
             ? answer.GetProperty("run").GetString()!
-            : throw new InvalidOperationException($"{(int)response.StatusCode}: {answer}");
+            : throw new HttpRequestException($"{answer}", null, response.StatusCode);
     }
 
     public async Task<string> StatusOfRunAsync(string token, string run)
@@ -112,39 +136,31 @@ public sealed class PipelineCluster : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("status").GetString()!;
     }
 
-    /// <summary>Appends over HTTP, as an agent in another language does; the token needs the scope.</summary>
-    public static async Task AppendAsync(HostProcess node, string token, string user, params object[] events)
+    /// <summary>What is committed for a user: the truth that every reader is held against. Its epoch is left open.</summary>
+    public async Task<CommittedLog> CommittedAsync(string user)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node.Url, "/v1/events"))
-        {
-            Content = JsonContent.Create(new { user, events }),
-        };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        using var response = await Http.SendAsync(request);
-        if (!response.IsSuccessStatusCode)
-        {
-            throw new InvalidOperationException($"{(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
-        }
-    }
-
-    /// <summary>What is committed for a user: the truth that every reader is held against.</summary>
-    public async Task<IReadOnlyList<CommittedBody>> CommittedAsync(string user)
-    {
+        const string sql =
+            "select coalesce(max(trimmed), 0) from pipeline.stream_head where stream = $1;"
+            + "select position, body::text, stored_at from pipeline.event_log where stream = $1 order by position";
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(
-            "select position, body::text, stored_at from pipeline.event_log where stream = $1 order by position", connection)
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var statement in sql.Split(';'))
         {
-            Parameters = { new() { Value = StreamKey.Of("default", user).Value } },
-        };
-        await using var reader = await command.ExecuteReaderAsync();
-        var bodies = new List<CommittedBody>();
-        while (await reader.ReadAsync())
-        {
-            bodies.Add(new CommittedBody(reader.GetInt64(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement) { Parameters = { new() { Value = StreamKey.Of("default", user).Value } } });
         }
 
-        return bodies;
+        await using var reader = await batch.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        var trimmed = reader.GetInt64(0);
+        await reader.NextResultAsync();
+        var events = new List<CommittedEvent>();
+        while (await reader.ReadAsync())
+        {
+            events.Add(new CommittedEvent(reader.GetInt64(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
+        }
+
+        return new CommittedLog(null, trimmed, events);
     }
 
     public async Task<T> ScalarAsync<T>(string sql)
@@ -172,7 +188,20 @@ public sealed class PipelineCluster : IAsyncDisposable
             settings[key] = value;
         }
 
-        var host = await HostProcess.StartAsync(project, settings);
+        HostLinks? links = null;
+        if (_linked)
+        {
+            var database = new NpgsqlConnectionStringBuilder(settings["Persistence:ConnectionString"]);
+            links = new HostLinks(
+                new FaultProxy(database.Host!, database.Port),
+                new FaultProxy(_rabbit.Host, _rabbit.Port),
+                hosts == Nodes ? new FaultProxy("127.0.0.1", 0) : null);
+            settings["Persistence:ConnectionString"] = links.Database.Behind(settings["Persistence:ConnectionString"]);
+            settings["Bus:Port"] = $"{links.Broker.Port}";
+            settings["Bus:Host"] = "127.0.0.1";
+        }
+
+        var host = await HostProcess.StartAsync(project, settings, links);
         lock (hosts)
         {
             hosts.Add(host);
@@ -181,7 +210,3 @@ public sealed class PipelineCluster : IAsyncDisposable
         return host;
     }
 }
-
-/// <param name="Body">The event's JSON without its cursor.</param>
-/// <param name="StoredAt">By the database's clock, shortly before the commit.</param>
-public sealed record CommittedBody(long Position, string Body, DateTimeOffset StoredAt);

@@ -16,6 +16,10 @@ internal sealed class ContainerServer(IContainer container) : IServerHost
 
     public Task CrashAsync() => container.StopAsync();
 
+    public Task PauseAsync() => container.PauseAsync();
+
+    public Task ResumeAsync() => container.UnpauseAsync();
+
     public async Task<string> ControlAsync(IReadOnlyList<string> arguments)
     {
         var result = await container.ExecAsync(["rabbitmqctl", .. arguments]);

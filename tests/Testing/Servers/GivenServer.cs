@@ -7,6 +7,10 @@ internal sealed class GivenServer(string variable, string? controlCommand = null
 
     public Task CrashAsync() => throw NotOurs();
 
+    public Task PauseAsync() => throw NotOurs();
+
+    public Task ResumeAsync() => throw NotOurs();
+
     public Task<string> ControlAsync(IReadOnlyList<string> arguments)
     {
         if (string.IsNullOrWhiteSpace(controlCommand))

@@ -31,13 +31,27 @@ internal sealed class LocalServer : IServerHost
     /// <summary>Starts a server.</summary>
     /// <param name="kind"><c>postgres</c> or <c>rabbitmq</c>.</param>
     /// <param name="options">Options of the script's <c>start</c>.</param>
-    public static async Task<LocalServer> StartNewAsync(string kind, params string[] options)
+    public static Task<LocalServer> StartNewAsync(string kind, params string[] options) =>
+        StartNewAsync(Directory.CreateTempSubdirectory($"pipeline-{kind}-").FullName, kind, options);
+
+    /// <inheritdoc cref="StartNewAsync(string, string[])"/>
+    /// <param name="folder">Where it lives; deleted with it.</param>
+    public static Task<LocalServer> StartNewAsync(string folder, string kind, string[] options) =>
+        StartNewAsync(new LocalServer(kind, options, folder, StartGuard(folder)), server => server.StartAsync());
+
+    /// <summary>Starts a standby of this PostgreSQL.</summary>
+    public Task<LocalServer> StartStandbyAsync()
     {
-        var folder = Directory.CreateTempSubdirectory($"pipeline-{kind}-").FullName;
-        var server = new LocalServer(kind, options, folder, StartGuard(folder));
+        var standby = Directory.CreateTempSubdirectory($"pipeline-{kind}-").FullName;
+        return StartNewAsync(
+            new LocalServer(kind, options, standby, StartGuard(standby)), server => server.RunAsync("standby", standby, folder));
+    }
+
+    private static async Task<LocalServer> StartNewAsync(LocalServer server, Func<LocalServer, Task> start)
+    {
         try
         {
-            await server.StartAsync();
+            await start(server);
             return server;
         }
         catch
@@ -47,15 +61,24 @@ internal sealed class LocalServer : IServerHost
         }
     }
 
-    public async Task StartAsync()
+    public Task StartAsync() => RunAsync(["start", kind, folder, .. options]);
+
+    public Task CrashAsync() => Command.RunAsync("bash", [Script, "crash", folder]);
+
+    public Task PauseAsync() => Command.RunAsync("bash", [Script, "signal", folder, "STOP"]);
+
+    public Task ResumeAsync() => Command.RunAsync("bash", [Script, "signal", folder, "CONT"]);
+
+    /// <summary>Runs a verb of the script that is PostgreSQL's alone: <c>save</c>, <c>restore</c>, <c>promote</c>.</summary>
+    public Task DoAsync(string verb) => Command.RunAsync("bash", [Script, verb, folder]);
+
+    private async Task RunAsync(params string[] arguments)
     {
-        var printed = await Command.RunAsync("bash", [Script, "start", kind, folder, .. options]);
+        var printed = await Command.RunAsync("bash", [Script, .. arguments]);
         Settings = printed.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split('=', 2))
             .ToDictionary(pair => pair[0], pair => pair[1]);
     }
-
-    public Task CrashAsync() => Command.RunAsync("bash", [Script, "crash", folder]);
 
     public Task<string> ControlAsync(IReadOnlyList<string> arguments) =>
         Command.RunAsync("bash", [Script, "control", folder, .. arguments]);

@@ -22,7 +22,35 @@ public sealed class PostgresServer : IAsyncDisposable
         ContainerServer.EngineAnswers ? await StartContainerAsync() : await StartLocalAsync();
 
     /// <summary>Starts a private server from local binaries that syncs every commit to disk, as benchmarks need it.</summary>
-    public static Task<PostgresServer> StartDurableAsync() => StartLocalAsync("--durable");
+    public static async Task<PostgresServer> StartDurableAsync() => Of(await LocalServer.StartNewAsync("postgres", "--durable"));
+
+    /// <summary>Starts a private server from local binaries, whose data can be saved, restored and followed by a standby.</summary>
+    /// <param name="folder">Where it lives; null for a temporary one.</param>
+    public static async Task<PostgresServer> StartLocalAsync(string? folder = null) =>
+        Of(folder is null ? await LocalServer.StartNewAsync("postgres") : await LocalServer.StartNewAsync(folder, "postgres", []));
+
+    /// <summary>An administrator's connection string to database <c>postgres</c>.</summary>
+    public string Administrator => administrator;
+
+    public int Port => new NpgsqlConnectionStringBuilder(administrator).Port;
+
+    /// <summary>Keeps a copy of a stopped local server's data.</summary>
+    public Task SaveAsync() => Local.DoAsync("save");
+
+    /// <summary>Puts what was saved in the place of a stopped local server's data.</summary>
+    public Task RestoreAsync() => Local.DoAsync("restore");
+
+    /// <summary>Starts a streaming standby of a local server.</summary>
+    public async Task<PostgresServer> StartStandbyAsync() => Of(await Local.StartStandbyAsync());
+
+    /// <summary>Makes a primary of a standby.</summary>
+    public Task PromoteAsync() => Local.DoAsync("promote");
+
+    /// <summary>Stops a private server in the middle of what it does; its connections stay open.</summary>
+    public Task PauseAsync() => host.PauseAsync();
+
+    /// <summary>Goes on after <see cref="PauseAsync"/>.</summary>
+    public Task ResumeAsync() => host.ResumeAsync();
 
     /// <summary>Creates an empty database and returns its connection string.</summary>
     public async Task<string> CreateDatabaseAsync()
@@ -52,11 +80,11 @@ public sealed class PostgresServer : IAsyncDisposable
             : new PostgresServer(new GivenServer(Variable), given);
     }
 
-    private static async Task<PostgresServer> StartLocalAsync(params string[] options)
-    {
-        var server = await LocalServer.StartNewAsync("postgres", options);
-        return new PostgresServer(server, ConnectionString(server.Host, server.Port, server.Username, server.Password));
-    }
+    private static PostgresServer Of(LocalServer server) =>
+        new(server, ConnectionString(server.Host, server.Port, server.Username, server.Password));
+
+    private LocalServer Local => host as LocalServer
+        ?? throw new InvalidOperationException("only a server that was started from local binaries can do that");
 
     private static async Task<PostgresServer> StartContainerAsync()
     {

@@ -42,6 +42,15 @@ public sealed class RabbitServer : IAsyncDisposable
     /// <summary>Kills a private node.</summary>
     public Task StopAsync() => server.CrashAsync();
 
+    /// <summary>Stops a private node in the middle of what it does; its connections stay open.</summary>
+    public Task PauseAsync() => server.PauseAsync();
+
+    /// <summary>Goes on after <see cref="PauseAsync"/>.</summary>
+    public Task ResumeAsync() => server.ResumeAsync();
+
+    /// <summary>Starts a private node from local binaries in a folder of the caller's.</summary>
+    public static async Task<RabbitServer> StartInAsync(string folder) => Of(await LocalServer.StartNewAsync(folder, "rabbitmq", []));
+
     /// <summary>Starts a stopped private node again on the same port and data, and waits until it listens.</summary>
     public Task StartAsync() => server.StartAsync();
 
@@ -69,11 +78,9 @@ public sealed class RabbitServer : IAsyncDisposable
             Uri.UnescapeDataString(password));
     }
 
-    private static async Task<RabbitServer> StartLocalAsync()
-    {
-        var node = await LocalServer.StartNewAsync("rabbitmq");
-        return new RabbitServer(node, node.Host, node.Port, node.Username, node.Password);
-    }
+    private static async Task<RabbitServer> StartLocalAsync() => Of(await LocalServer.StartNewAsync("rabbitmq"));
+
+    private static RabbitServer Of(LocalServer node) => new(node, node.Host, node.Port, node.Username, node.Password);
 
     private static async Task<RabbitServer> StartContainerAsync()
     {

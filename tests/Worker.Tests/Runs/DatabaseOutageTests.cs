@@ -71,14 +71,15 @@ public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
     [Fact]
     public async Task A_renewal_on_a_connection_that_hangs_is_repeated_on_another()
     {
-        await using var network = new StallingProxy(ConnectionString);
+        var target = new NpgsqlConnectionStringBuilder(ConnectionString);
+        await using var network = new FaultProxy(target.Host!, target.Port);
         var worker = await StartWorkerAsync(
             (_, ct) => Task.Delay(Timeout.Infinite, ct),
-            ("Persistence:ConnectionString", network.ConnectionString), ("Worker:Lease", "00:00:02"));
+            ("Persistence:ConnectionString", network.Behind(ConnectionString)), ("Worker:Lease", "00:00:02"));
         var run = await AskAsync("resumable");
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
 
-        network.Stall();
+        network.Forget();
         var before = await CounterAsync(run);
 
         // A statement may take 10 s by default: the half-open connections would have been noticed only then.

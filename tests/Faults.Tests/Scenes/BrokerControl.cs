@@ -1,0 +1,53 @@
+using Pipeline.Testing;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>What an operator can do to the queues of a cluster.</summary>
+internal sealed class BrokerControl(RabbitServer rabbit, string virtualHost)
+{
+    private const string Pages = "Pipeline.Contracts:AgentEventPage";
+
+    /// <summary>Deletes the queue of every node, whatever it holds.</summary>
+    public Task DeleteNodeQueuesAsync() => rabbit.ControlAsync("eval", $$"""
+        [rabbit_amqqueue:delete(Q, false, false, <<"test">>) || Q <- rabbit_amqqueue:list(<<"{{virtualHost}}">>),
+          begin {resource, _, queue, N} = amqqueue:get_name(Q), binary:match(N, <<"delivery.">>) =:= {0, 9} end], ok.
+        """);
+
+    /// <summary>Takes every node off the exchange of pages; their connections and queues stay.</summary>
+    public Task UnbindNodesAsync() => rabbit.ControlAsync("eval", $$"""
+        [rabbit_binding:remove(B, <<"test">>) ||
+          B <- rabbit_binding:list_for_source(rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<"{{Pages}}">>))], ok.
+        """);
+
+    /// <summary>Bounds the queue of every node to one message, which the next one pushes out.</summary>
+    public Task BoundNodeQueuesAsync() => rabbit.ControlAsync(
+        "set_policy", "-p", virtualHost, "full", "^delivery", "{\"max-length\":1}", "--apply-to", "queues");
+
+    /// <summary>Ends <see cref="BoundNodeQueuesAsync"/>.</summary>
+    public Task UnboundNodeQueuesAsync() => rabbit.ControlAsync("clear_policy", "-p", virtualHost, "full");
+
+    public Task BeginMemoryAlarmAsync() => rabbit.ControlAsync("set_vm_memory_high_watermark", "0.0001");
+
+    public Task EndMemoryAlarmAsync() => rabbit.ControlAsync("set_vm_memory_high_watermark", "0.4");
+
+    public Task BeginDiskAlarmAsync() => rabbit.ControlAsync("set_disk_free_limit", "999999GB");
+
+    public Task EndDiskAlarmAsync() => rabbit.ControlAsync("set_disk_free_limit", "50MB");
+
+    public Task StopApplicationAsync() => rabbit.ControlAsync("stop_app");
+
+    public Task StartApplicationAsync() => rabbit.ControlAsync("start_app");
+
+    public Task CloseConnectionsAsync() => rabbit.ControlAsync("close_all_connections", "test");
+
+    /// <summary>How many messages a queue holds; null where there is none.</summary>
+    public async Task<int?> DepthAsync(string queue)
+    {
+        var queues = await rabbit.ControlAsync("list_queues", "-q", "-p", virtualHost, "name", "messages", "--no-table-headers");
+        return queues.Split('\n').Select(line => line.Split('\t')).Where(columns => columns[0] == queue)
+            .Select(columns => (int?)int.Parse(columns[1], System.Globalization.CultureInfo.InvariantCulture)).FirstOrDefault();
+    }
+
+    /// <summary>Loses every message of a queue.</summary>
+    public Task PurgeAsync(string queue) => rabbit.ControlAsync("purge_queue", "-p", virtualHost, queue);
+}

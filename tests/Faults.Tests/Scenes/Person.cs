@@ -1,0 +1,70 @@
+using Pipeline.Testing;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>A user, and the run of notes that is appended for it over HTTP.</summary>
+internal sealed class Person(PipelineCluster cluster, History history, string name, string token, string appendToken)
+{
+    private readonly string _run = $"notes-{Guid.CreateVersion7():N}";
+    private int _sequence;
+
+    public string Name => name;
+
+    public string Token => token;
+
+    /// <summary>With scope <c>events:append</c>.</summary>
+    public string AppendToken => appendToken;
+
+    /// <summary>Where appends go; any node that lives unless set.</summary>
+    public Func<Uri>? Through { get; set; }
+
+    /// <summary>Appends one event and returns when it is acknowledged; it is repeated until then.</summary>
+    public Task AppendAsync(CancellationToken cancellationToken = default) => AppendAsync(last: false, cancellationToken);
+
+    /// <summary>Whether every client of this user is at the head within the time.</summary>
+    public async Task SeesEverythingAsync(TimeSpan? within = null)
+    {
+        var head = (await cluster.CommittedAsync(name)).Head;
+        var clients = history.Clients.Where(client => client.User == name).ToList();
+        await Eventually.HoldsAsync(
+            $"every client of {name} is at {head}", () => clients.TrueForAll(client => client.Position >= head), within ?? TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>Appends and sees it everywhere within two seconds: all is well.</summary>
+    public async Task IsServedAsync()
+    {
+        await AppendAsync();
+        await SeesEverythingAsync(TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>Asks for a run of the demo agent in a thread of its own, until it is answered.</summary>
+    public async Task<string> AskAsync(string input = "What is 6 * 7?", string? agent = null)
+    {
+        var thread = $"asked-{Guid.CreateVersion7():N}";
+        history.Ask(name, thread);
+        string? run = null;
+        await Eventually.HoldsAsync(
+            "the run is accepted",
+            async () => (run = await PipelineCluster.StartRunAsync((Through ?? (() => cluster.Node.Url))(), token, thread, input, agent, key: thread)) is not null,
+            TimeSpan.FromSeconds(60));
+        return run!;
+    }
+
+    /// <summary>How many runs have not ended, the notes among them.</summary>
+    public Task<long> OpenRunsAsync() => cluster.ScalarAsync<long>(
+        $"select count(*) from pipeline.agent_run where status < 2 and stream like '%:{name}'");
+
+    /// <summary>Ends the notes, if there are any.</summary>
+    public async Task FinishAsync()
+    {
+        if (_sequence > 0)
+        {
+            await AppendAsync(last: true, CancellationToken.None);
+            _sequence = 0;
+        }
+    }
+
+    private Task AppendAsync(bool last, CancellationToken cancellationToken) =>
+        new HttpProducer(Through ?? (() => cluster.Node.Url), appendToken, name, history)
+            .AppendAsync("notes", _run, ++_sequence, last, cancellationToken);
+}

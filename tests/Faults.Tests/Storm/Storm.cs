@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Globalization;
+using Pipeline.Testing;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>
+/// A running system under a seeded mix of faults, one after the other and now and then two at once, with a calm in between
+/// that is long enough for everything to be in time again. Drained and judged at the end.
+/// </summary>
+internal sealed class Storm
+{
+    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(14);
+
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly Random _random;
+    private readonly Action<string> _print;
+    private readonly PipelineCluster _cluster;
+    private readonly FaultCatalogue _faults;
+    private readonly History _history = new();
+
+    private Storm(PipelineCluster cluster, FaultCatalogue faults, int seed, Action<string> print)
+    {
+        (_cluster, _faults, _random, _print) = (cluster, faults, new Random(seed), print);
+    }
+
+    /// <param name="print">Takes the timeline, a line at a time.</param>
+    public static async Task<Verdict> RunAsync(TimeSpan length, int seed, Action<string> print)
+    {
+        await using var postgres = await PostgresServer.StartPrivateAsync();
+        await using var rabbit = await RabbitServer.StartPrivateAsync();
+        await using var cluster = await PipelineCluster.StartAsync(
+            nodes: 2, workers: 2, postgres, rabbit, linked: true, settings: SharedCluster.Settings);
+        var storm = new Storm(cluster, new FaultCatalogue(cluster, postgres, rabbit), seed, print);
+        return await storm.RunAsync(length);
+    }
+
+    private async Task<Verdict> RunAsync(TimeSpan length)
+    {
+        using var stop = new CancellationTokenSource();
+        await using var workload = await Workload.StartAsync(_cluster, _history);
+        var watching = StormWatch.RunAsync(_cluster, _faults, _history, stop.Token);
+        await Task.Delay(TimeSpan.FromSeconds(5), CancellationToken.None);
+        while (_clock.Elapsed < length)
+        {
+            await EpisodeAsync();
+        }
+
+        Say("everything is healed; draining");
+        await workload.StopProducingAsync();
+        var logs = await DrainAsync(workload);
+        await stop.CancelAsync();
+        await watching;
+        await workload.StopReadingAsync();
+        Say($"{workload.Retries} appends were repeated, clients reconnected {_history.Clients.Sum(client => client.Ends)} times");
+        return Checker.Judge(_history, logs);
+    }
+
+    /// <summary>One fault, or two at once, healed after a while.</summary>
+    private async Task EpisodeAsync()
+    {
+        var healings = new List<(string What, IDisposable Span, Func<Task> Heal)>();
+        var count = _random.Next(4) == 0 ? 2 : 1;
+        var duration = TimeSpan.FromMilliseconds(_random.Next(500, 9_000));
+        for (var i = 0; i < count; i++)
+        {
+            var (what, act) = _faults.Pick(_random);
+            Say(string.Create(CultureInfo.InvariantCulture, $"{what}, for {duration.TotalSeconds:0.0} s"));
+            var span = _history.Break(what);
+            healings.Add((what, span, await act()));
+        }
+
+        await Task.Delay(duration);
+        foreach (var (_, span, heal) in healings)
+        {
+            await heal();
+            span.Dispose();
+        }
+
+        Say("healed");
+        await Task.Delay(Calm);
+    }
+
+    private async Task<Dictionary<string, CommittedLog>> DrainAsync(Workload workload)
+    {
+        var logs = new Dictionary<string, CommittedLog>();
+        try
+        {
+            await Eventually.HoldsAsync(
+                "runs have ended, the outbox is empty and every client is at its user's head",
+                async () =>
+                {
+                    foreach (var user in workload.Users)
+                    {
+                        logs[user] = await _cluster.CommittedAsync(user);
+                    }
+
+                    return await _cluster.ScalarAsync<long>("select count(*) from pipeline.agent_run where status < 2") == 0
+                        && await _cluster.ScalarAsync<long>("select count(*) from pipeline.outbox where created_at < now() - interval '5 seconds'") == 0
+                        && _history.Clients.All(client => client.Position >= logs[client.User].Head);
+                },
+                TimeSpan.FromSeconds(120));
+        }
+        catch (TimeoutException exception)
+        {
+            // Judged as it is: what lacks is in the verdict.
+            _history.Violate("I1", exception.Message);
+        }
+
+        return logs;
+    }
+
+    private void Say(string what) => _print(string.Create(CultureInfo.InvariantCulture, $"{_clock.Elapsed.TotalSeconds,8:0.0} s  {what}"));
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.WebSockets;
+using Pipeline.Contracts;
+using Pipeline.Testing;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>What has to hold at every moment: handshakes succeed (I9), and hosts stay within bounds (I7).</summary>
+internal static class StormWatch
+{
+    private const long MostMemory = 700L * 1024 * 1024;
+    private const int MostFiles = 1_000;
+    private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(8);
+
+    public static async Task RunAsync(PipelineCluster cluster, FaultCatalogue faults, History history, CancellationToken stop)
+    {
+        var token = await cluster.TokenAsync("watch");
+        while (!stop.IsCancellationRequested)
+        {
+            await Task.WhenAll(cluster.Nodes.Select(node => ShakeHandsAsync(node, token, faults, history)));
+            foreach (var host in cluster.Nodes.Concat(cluster.Workers).Where(faults.IsUp))
+            {
+                Measure(host, history);
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Directly, past the node's front link.</summary>
+    private static async Task ShakeHandsAsync(HostProcess node, string token, FaultCatalogue faults, History history)
+    {
+        if (!faults.IsUp(node))
+        {
+            return;
+        }
+
+        var clock = Stopwatch.StartNew();
+        using var bound = new CancellationTokenSource(HandshakeBound);
+        using var socket = new ClientWebSocket();
+        socket.Options.AddSubProtocol(Subprotocols.V1);
+        socket.Options.AddSubProtocol(Subprotocols.BearerPrefix + token);
+        try
+        {
+            await socket.ConnectAsync(new UriBuilder(node.Url) { Scheme = "ws", Path = "/v1/events" }.Uri, bound.Token);
+            var ready = await socket.ReceiveAsync(new byte[8 * 1024].AsMemory(), bound.Token);
+            if (ready.MessageType != WebSocketMessageType.Text && faults.IsUp(node))
+            {
+                history.Violate("I9", $"{node.Url} answered a handshake with a close, {socket.CloseStatus}");
+            }
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            if (faults.IsUp(node))
+            {
+                history.Violate("I9", string.Create(
+                    CultureInfo.InvariantCulture, $"{node.Url} did not shake hands within {clock.Elapsed.TotalSeconds:0.0} s: {exception.Message}"));
+            }
+        }
+    }
+
+    private static void Measure(HostProcess host, History history)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(host.ProcessId);
+            var files = Directory.GetFiles($"/proc/{host.ProcessId}/fd").Length;
+            if (process.WorkingSet64 > MostMemory || files > MostFiles)
+            {
+                history.Violate("I7", $"{host.Name} holds {process.WorkingSet64 / 1024 / 1024} MB and {files} open files");
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or IOException or InvalidOperationException or UnauthorizedAccessException)
+        {
+            // It was killed just now.
+        }
+    }
+}
