@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
@@ -14,9 +15,16 @@ internal sealed class BrokerControl(RabbitServer rabbit, string virtualHost)
         """);
 
     /// <summary>Takes every node off the exchange of pages; their connections and queues stay.</summary>
-    public Task UnbindNodesAsync() => rabbit.ControlAsync("eval", $$"""
-        [rabbit_binding:remove(B, <<"test">>) ||
-          B <- rabbit_binding:list_for_source(rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<"{{Pages}}">>))], ok.
+    /// <returns>What <see cref="BindNodesAsync"/> takes.</returns>
+    public Task<string> UnbindNodesAsync() => rabbit.ControlAsync("eval", $$"""
+        B = rabbit_binding:list_for_source(rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<"{{Pages}}">>)),
+        [rabbit_binding:remove(X, <<"test">>) || X <- B],
+        base64:encode(term_to_binary(B)).
+        """);
+
+    /// <summary>Puts them back, if they have not seen to it themselves.</summary>
+    public Task BindNodesAsync(string bindings) => rabbit.ControlAsync("eval", $$"""
+        [rabbit_binding:add(X, <<"test">>) || X <- binary_to_term(base64:decode({{bindings.Trim()}}))], ok.
         """);
 
     /// <summary>Bounds the queue of every node to one message, which the next one pushes out.</summary>
@@ -40,13 +48,30 @@ internal sealed class BrokerControl(RabbitServer rabbit, string virtualHost)
 
     public Task CloseConnectionsAsync() => rabbit.ControlAsync("close_all_connections", "test");
 
-    /// <summary>How many messages a queue holds; null where there is none.</summary>
-    public async Task<int?> DepthAsync(string queue)
+    /// <summary>Every queue, and how many messages it holds.</summary>
+    public async Task<IReadOnlyList<(string Name, int Messages)>> DepthsAsync()
     {
         var queues = await rabbit.ControlAsync("list_queues", "-q", "-p", virtualHost, "name", "messages", "--no-table-headers");
-        return queues.Split('\n').Select(line => line.Split('\t')).Where(columns => columns[0] == queue)
-            .Select(columns => (int?)int.Parse(columns[1], System.Globalization.CultureInfo.InvariantCulture)).FirstOrDefault();
+        return
+        [
+            .. queues.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))
+                .Select(columns => (columns[0], int.Parse(columns[1], CultureInfo.InvariantCulture))),
+        ];
     }
+
+    /// <summary>Queues whose messages somebody handles.</summary>
+    public async Task<IReadOnlyList<string>> QueuesAsync() =>
+        [.. (await DepthsAsync()).Select(queue => queue.Name).Where(name => !name.EndsWith("_error", StringComparison.Ordinal))];
+
+    /// <summary>How many messages a queue holds; null where there is none.</summary>
+    public async Task<int?> DepthAsync(string queue) =>
+        (await DepthsAsync()).Where(item => item.Name == queue).Select(item => (int?)item.Messages).FirstOrDefault();
+
+    /// <summary>Puts a message into a queue, past all publishers.</summary>
+    public Task PublishAsync(string queue, string body) => rabbit.ControlAsync("eval", $$"""
+        rabbit_basic:publish(rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<>>), <<"{{queue}}">>,
+          [{content_type, <<"application/vnd.masstransit+json">>}], <<"{{body}}">>), ok.
+        """);
 
     /// <summary>Loses every message of a queue.</summary>
     public Task PurgeAsync(string queue) => rabbit.ControlAsync("purge_queue", "-p", virtualHost, queue);

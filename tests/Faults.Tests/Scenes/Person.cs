@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using Pipeline.Contracts;
 using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
@@ -5,6 +7,8 @@ namespace Pipeline.Faults.Tests;
 /// <summary>A user, and the run of notes that is appended for it over HTTP.</summary>
 internal sealed class Person(PipelineCluster cluster, History history, string name, string token, string appendToken)
 {
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(15) };
+
     private readonly string _run = $"notes-{Guid.CreateVersion7():N}";
     private int _sequence;
 
@@ -22,12 +26,15 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
     public Task AppendAsync(CancellationToken cancellationToken = default) => AppendAsync(last: false, cancellationToken);
 
     /// <summary>Whether every client of this user is at the head within the time.</summary>
-    public async Task SeesEverythingAsync(TimeSpan? within = null)
+    public async Task SeesEverythingAsync(TimeSpan? within = null) =>
+        await SeesAsync((await cluster.CommittedAsync(name)).Head, within ?? TimeSpan.FromSeconds(30));
+
+    /// <summary>Whether every client of this user is at that position within the time.</summary>
+    public Task SeesAsync(long position, TimeSpan within)
     {
-        var head = (await cluster.CommittedAsync(name)).Head;
         var clients = history.Clients.Where(client => client.User == name).ToList();
-        await Eventually.HoldsAsync(
-            $"every client of {name} is at {head}", () => clients.TrueForAll(client => client.Position >= head), within ?? TimeSpan.FromSeconds(30));
+        return Eventually.HoldsAsync(
+            $"every client of {name} is at {position}", () => clients.TrueForAll(client => client.Position >= position), within);
     }
 
     /// <summary>Appends and sees it everywhere within two seconds: all is well.</summary>
@@ -51,8 +58,26 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
     }
 
     /// <summary>How many runs have not ended, the notes among them.</summary>
-    public Task<long> OpenRunsAsync() => cluster.ScalarAsync<long>(
+    public Task<long> OpenRunsAsync(PipelineCluster truth) => truth.ScalarAsync<long>(
         $"select count(*) from pipeline.agent_run where status < 2 and stream like '%:{name}'");
+
+    /// <summary>Asks for the end of a run.</summary>
+    public async Task CancelAsync(string run)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(cluster.Node.Url, $"/v1/runs/{run}/cancel"));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using var response = await Http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Appends a run of its own that is no part of what is judged, and returns its last position.</summary>
+    public async Task<long> AppendUnrecordedAsync(int events)
+    {
+        var elsewhere = new History();
+        var producer = new HttpProducer(Through ?? (() => cluster.Node.Url), appendToken, name, elsewhere);
+        await producer.RunAsync("lost", $"lost-{Guid.CreateVersion7():N}", events, TimeSpan.Zero, CancellationToken.None);
+        return elsewhere.Acknowledged.Max(ack => Cursor.TryParse(ack.Cursor, out var cursor) ? cursor.Position : 0);
+    }
 
     /// <summary>Ends the notes, if there are any.</summary>
     public async Task FinishAsync()

@@ -45,16 +45,20 @@ internal sealed class Scenario(PipelineCluster cluster) : IAsyncDisposable
     }
 
     /// <summary>Waits until every client has everything and every run has ended, then holds all of it against the log.</summary>
-    public async Task<Verdict> JudgeAsync(JudgeTerms? terms = null)
+    /// <param name="terms">What is due beyond what always is.</param>
+    /// <param name="epoch">Of the history that counts; null for whatever it is.</param>
+    /// <param name="truth">Where the log is now, if the cluster's database was replaced.</param>
+    public async Task<Verdict> JudgeAsync(JudgeTerms? terms = null, string? epoch = null, PipelineCluster? truth = null)
     {
+        truth ??= cluster;
         var logs = new Dictionary<string, CommittedLog>();
         foreach (var person in _people)
         {
             await person.FinishAsync();
             await Eventually.HoldsAsync(
-                $"the runs of {person.Name} have ended", async () => await person.OpenRunsAsync() == 0, TimeSpan.FromSeconds(90));
-            logs[person.Name] = await cluster.CommittedAsync(person.Name);
-            await person.SeesEverythingAsync();
+                $"the runs of {person.Name} have ended", async () => await person.OpenRunsAsync(truth) == 0, TimeSpan.FromSeconds(90));
+            logs[person.Name] = (await truth.CommittedAsync(person.Name)) with { Epoch = epoch };
+            await person.SeesAsync(logs[person.Name].Head, TimeSpan.FromSeconds(30));
         }
 
         await StopAsync();

@@ -79,6 +79,10 @@ public sealed class PipelineCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>This cluster, its database read elsewhere.</summary>
+    public PipelineCluster On(string connectionString) =>
+        new(connectionString, _rabbit, _settings, _linked) { VirtualHost = VirtualHost };
+
     public Task<HostProcess> AddNodeAsync(params (string Key, string Value)[] settings) =>
         AddAsync("Delivery.Api", Nodes, settings);
 

@@ -34,6 +34,21 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public int Port => new NpgsqlConnectionStringBuilder(administrator).Port;
 
+    /// <summary>Whether it takes connections.</summary>
+    public async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(administrator);
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Keeps a copy of a stopped local server's data.</summary>
     public Task SaveAsync() => Local.DoAsync("save");
 
