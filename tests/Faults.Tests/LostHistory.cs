@@ -43,12 +43,12 @@ public sealed class LostHistory
         var reached = (await cluster.CommittedAsync(alice.Name)).Head;
         var replica = new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Port = standby.Port, Pooling = false }.ConnectionString;
         await Eventually.HoldsAsync("the standby has it", async () => await HeadAsync(replica, alice) == reached);
-        await standby.PauseAsync();
+        await standby.StopAsync();
         await LoseAsync(alice, scenario);
         var fault = scenario.History.Break("a standby that lacks the tail takes over");
 
         await primary.StopAsync();
-        await standby.ResumeAsync();
+        await standby.StartAsync();
         await standby.PromoteAsync();
         Assert.Equal(reached, await HeadAsync(replica, alice));
         cluster.Nodes[0].Links!.Database.Retarget("127.0.0.1", standby.Port);

@@ -146,8 +146,7 @@ public sealed class PipelineCluster : IAsyncDisposable
         const string sql =
             "select coalesce(max(trimmed), 0) from pipeline.stream_head where stream = $1;"
             + "select position, body::text, stored_at from pipeline.event_log where stream = $1 order by position";
-        await using var connection = new NpgsqlConnection(ConnectionString);
-        await connection.OpenAsync();
+        await using var connection = await ConnectAsync();
         await using var batch = new NpgsqlBatch(connection);
         foreach (var statement in sql.Split(';'))
         {
@@ -169,8 +168,7 @@ public sealed class PipelineCluster : IAsyncDisposable
 
     public async Task<T> ScalarAsync<T>(string sql)
     {
-        await using var connection = new NpgsqlConnection(ConnectionString);
-        await connection.OpenAsync();
+        await using var connection = await ConnectAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (T)(await command.ExecuteScalarAsync())!;
     }
@@ -181,6 +179,14 @@ public sealed class PipelineCluster : IAsyncDisposable
         {
             await host.DisposeAsync();
         }
+    }
+
+    // Unpooled: what a fault broke is not met again.
+    private async Task<NpgsqlConnection> ConnectAsync()
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
     }
 
     private async Task<HostProcess> AddAsync(
