@@ -62,7 +62,7 @@ public sealed class BrokerFaults(SharedCluster shared)
     /// <summary>Each event of a while is on every screen within two seconds of its acknowledgement, before, during and after.</summary>
     private async Task ServesThroughAsync(string what, Func<Task> fault, Func<Task> heal)
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         await alice.IsServedAsync();
         var processes = shared.Cluster.Nodes.Concat(shared.Cluster.Workers).Select(host => host.ProcessId).ToList();

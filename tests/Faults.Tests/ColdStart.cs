@@ -9,7 +9,7 @@ public sealed class ColdStart(SharedCluster shared)
     [Fact]
     public async Task Every_host_starts_with_both_dependencies_away_shakes_hands_says_so_and_completes_when_they_come()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var hosts = shared.Cluster.Nodes.Concat(shared.Cluster.Workers).ToList();
         using (scenario.History.Break("everything is away"))

@@ -10,7 +10,7 @@ public sealed class CommandFaults(SharedCluster shared)
     [Fact]
     public async Task Poison_on_every_queue_is_parked_or_dropped_and_everything_else_flows()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var parked = await Broker.DepthAsync("start-run_error") ?? 0;
 
@@ -33,7 +33,7 @@ public sealed class CommandFaults(SharedCluster shared)
     [Fact]
     public async Task A_StartRun_that_is_lost_costs_its_run_nothing()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using (scenario.History.Break("workers are away, and what waits for them is lost"))
         {
@@ -52,7 +52,7 @@ public sealed class CommandFaults(SharedCluster shared)
     [InlineData("before-ending")]
     public async Task A_run_whose_worker_vanished_is_executed_by_another(string failpoint)
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var (victim, other) = (shared.Cluster.Workers[0], shared.Cluster.Workers[1]);
         using (scenario.History.Break($"a worker dies at {failpoint}"))
@@ -62,7 +62,7 @@ public sealed class CommandFaults(SharedCluster shared)
             await alice.AskAsync();
             await victim.WaitForExitAsync(TimeSpan.FromSeconds(30));
             await other.StartAgainAsync();
-            await victim.StartAgainAsync(($"Failpoints:{failpoint}", null));
+            await victim.StartAgainAsync();
         }
 
         await scenario.JudgeAsync();
@@ -75,7 +75,7 @@ public sealed class CommandFaults(SharedCluster shared)
     [InlineData("after-confirm-before-delete", "kill")]
     public async Task A_confirm_or_a_DELETE_that_is_lost_is_made_good_by_a_sweep_and_doubles_nothing(string failpoint, string how)
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var (victim, other) = (shared.Cluster.Nodes[1], shared.Cluster.Nodes[0]);
         using (scenario.History.Break($"a node breaks off at {failpoint}"))
@@ -93,7 +93,7 @@ public sealed class CommandFaults(SharedCluster shared)
                 async () => await shared.Cluster.ScalarAsync<long>("select count(*) from pipeline.outbox") == 0,
                 TimeSpan.FromSeconds(30));
             await victim.KillAsync();
-            await victim.StartAgainAsync(($"Failpoints:{failpoint}", null));
+            await victim.StartAgainAsync();
         }
 
         await scenario.JudgeAsync();

@@ -36,7 +36,7 @@ public sealed class DatabaseFaults(SharedCluster shared)
     [Fact]
     public async Task One_backend_killed_after_the_other_while_events_are_appended()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using (scenario.History.Break("backends are terminated, one after the other"))
         {
@@ -95,7 +95,7 @@ public sealed class DatabaseFaults(SharedCluster shared)
     [Fact]
     public async Task PostgreSQL_slow_by_a_fifth_of_a_second_a_reply()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         await OnEachLink(link => link.Delay = TimeSpan.FromMilliseconds(100));
         try
@@ -116,7 +116,7 @@ public sealed class DatabaseFaults(SharedCluster shared)
     [Fact]
     public async Task Transactions_left_open_for_a_minute_hold_up_their_own_streams_alone()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var (alice, bob, carol) = (await scenario.EnterAsync("alice"), await scenario.EnterAsync("bob"), await scenario.EnterAsync("carol"));
         await using var open = await ConnectAsync(shared.Cluster.ConnectionString);
         await using var prepared = await ConnectAsync(shared.Cluster.ConnectionString);
@@ -146,7 +146,7 @@ public sealed class DatabaseFaults(SharedCluster shared)
     /// <summary>Through the fault clients stay connected and new ones are let in; after it everything is there in ten seconds.</summary>
     private async Task RecoversFromAsync(string what, TimeSpan length, Func<Task> fault, Func<Task> heal, bool isAway = true)
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var ends = scenario.History.Clients.Sum(client => client.Ends);
         Task append;

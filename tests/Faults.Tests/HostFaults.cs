@@ -10,7 +10,7 @@ public sealed class HostFaults(SharedCluster shared)
     [Fact]
     public async Task The_events_of_a_worker_killed_between_commit_and_publish_arrive()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using var fault = scenario.History.Break("a worker dies after its commit");
         var victim = await OnlyWorkerAsync(("Failpoints:after-commit-before-publish", "kill@3"));
@@ -19,7 +19,7 @@ public sealed class HostFaults(SharedCluster shared)
         await victim.WaitForExitAsync(TimeSpan.FromSeconds(30));
 
         await alice.SeesEverythingAsync();
-        await HealAsync(victim, "after-commit-before-publish");
+        await HealAsync(victim);
         fault.Dispose();
         await scenario.JudgeAsync();
     }
@@ -27,7 +27,7 @@ public sealed class HostFaults(SharedCluster shared)
     [Fact]
     public async Task A_worker_killed_in_mid_transaction_leaves_no_event_and_no_hole()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using var fault = scenario.History.Break("a worker dies in its transaction");
         var victim = await OnlyWorkerAsync(("Failpoints:in-transaction", "kill@3"));
@@ -35,7 +35,7 @@ public sealed class HostFaults(SharedCluster shared)
         await alice.AskAsync();
         await victim.WaitForExitAsync(TimeSpan.FromSeconds(30));
 
-        await HealAsync(victim, "in-transaction");
+        await HealAsync(victim);
         fault.Dispose();
         await scenario.JudgeAsync();
     }
@@ -43,7 +43,7 @@ public sealed class HostFaults(SharedCluster shared)
     [Fact]
     public async Task A_worker_that_wakes_after_its_run_was_taken_over_writes_no_second_ending()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var (sleeper, other) = (shared.Cluster.Workers[0], shared.Cluster.Workers[1]);
         using var fault = scenario.History.Break("a worker is away, and the other sleeps past its lease");
@@ -70,7 +70,7 @@ public sealed class HostFaults(SharedCluster shared)
     [Fact]
     public async Task A_relay_that_wakes_after_another_published_what_it_owned_doubles_nothing_visible()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var node = shared.Cluster.Nodes[1];
         alice.Through = () => node.Url;
@@ -97,7 +97,7 @@ public sealed class HostFaults(SharedCluster shared)
     [Fact]
     public async Task A_node_killed_with_all_its_clients_is_replaced_and_they_resume_elsewhere()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var (victim, other) = (shared.Cluster.Nodes[0], shared.Cluster.Nodes[1]);
         alice.Through = () => other.Url;
@@ -118,7 +118,7 @@ public sealed class HostFaults(SharedCluster shared)
     }
 
     /// <summary>Leaves one worker, started anew with the settings.</summary>
-    private async Task<HostProcess> OnlyWorkerAsync((string Key, string? Value) setting)
+    private async Task<HostProcess> OnlyWorkerAsync((string Key, string Value) setting)
     {
         var (victim, other) = (shared.Cluster.Workers[0], shared.Cluster.Workers[1]);
         await Task.WhenAll(victim.KillAsync(), other.KillAsync());
@@ -126,10 +126,10 @@ public sealed class HostFaults(SharedCluster shared)
         return victim;
     }
 
-    private async Task HealAsync(HostProcess victim, string failpoint)
+    private async Task HealAsync(HostProcess victim)
     {
         await shared.Cluster.Workers[1].StartAgainAsync();
-        await victim.StartAgainAsync(($"Failpoints:{failpoint}", null));
+        await victim.StartAgainAsync();
     }
 
     private Task<long> EventsAsync(string run) =>

@@ -12,7 +12,7 @@ public sealed class NodeFaults(SharedCluster shared)
     [Fact]
     public async Task A_rolling_restart_under_load_tells_every_client_and_loses_nothing()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using var stop = new CancellationTokenSource();
         var load = LoadAsync(alice, stop.Token);
@@ -38,7 +38,7 @@ public sealed class NodeFaults(SharedCluster shared)
     public async Task Two_thousand_clients_that_come_back_at_once_all_catch_up_and_nobody_else_waits()
     {
         const int clients = 2_000;
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var bob = await scenario.EnterAsync("bob");
         var people = new List<Person>();
         for (var n = 0; n < 20; n++)
@@ -58,7 +58,7 @@ public sealed class NodeFaults(SharedCluster shared)
             for (var n = 0; n < clients; n++)
             {
                 var (person, node) = (people[n % people.Count], nodes[n % nodes.Count]);
-                scenario.Read(person, $"crowd-{n}", (history, stop) => Readers.WebSocketAsync(() => node, person.Token, history, stop));
+                scenario.Read(person, $"crowd-{n}", (history, stop) => Readers.WebSocketAsync(() => node, person.Token, history, stop), stays: false);
             }
 
             await Eventually.HoldsAsync(
@@ -80,7 +80,7 @@ public sealed class NodeFaults(SharedCluster shared)
     [Fact]
     public async Task Clients_that_read_slowly_or_never_cost_little_and_go_on_where_they_were()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var (alice, bob) = (await scenario.EnterAsync("alice"), await scenario.EnterAsync("bob"));
         var node = shared.Cluster.Nodes[0];
         alice.Through = () => node.Url;
@@ -113,7 +113,7 @@ public sealed class NodeFaults(SharedCluster shared)
     [Fact]
     public async Task A_half_open_client_goes_on_where_it_was_and_is_dropped_by_the_node()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using (scenario.History.Break("the network forgets every client of a node"))
         {
@@ -130,7 +130,7 @@ public sealed class NodeFaults(SharedCluster shared)
     [Fact]
     public async Task The_last_page_of_a_run_that_was_dropped_is_found_by_the_beacon()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         var broker = new BrokerControl(shared.Rabbit, shared.Cluster.VirtualHost);
         var clock = Stopwatch.StartNew();
@@ -151,27 +151,24 @@ public sealed class NodeFaults(SharedCluster shared)
     [Fact]
     public async Task Retention_that_trims_under_load_stalls_nobody_and_replays_nothing_wrong()
     {
-        await using var scenario = new Scenario(shared.Cluster);
+        await using var scenario = await shared.BeginAsync();
         var node = shared.Cluster.Nodes[0];
         await node.KillAsync();
-        await node.StartAgainAsync(("Persistence:Retention", "00:00:03"));
-        try
+        await node.StartAgainAsync(("Persistence:Retention", "00:01:00"));
+        var alice = await scenario.EnterAsync();
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(12);)
         {
-            var alice = await scenario.EnterAsync();
-            for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(15);)
-            {
-                await alice.IsServedAsync();
-            }
+            await alice.IsServedAsync();
+            await shared.Cluster.ScalarAsync<long>(
+                "with aged as (update pipeline.event_log set stored_at = stored_at - interval '2 minutes'"
+                + $" where stream like '%:{alice.Name}' and position % 10 < 8 returning 1) select count(*) from aged");
+        }
 
-            await Eventually.HoldsAsync("something was trimmed", async () => (await shared.Cluster.CommittedAsync(alice.Name)).Trimmed > 0, TimeSpan.FromSeconds(90));
-            scenario.Read(alice, "late", (history, stop) => Readers.WebSocketAsync(() => node.ClientUrl, alice.Token, history, stop), stays: false);
-            await scenario.JudgeAsync(new JudgeTerms { Resets = true });
-        }
-        finally
-        {
-            await node.KillAsync();
-            await node.StartAgainAsync(("Persistence:Retention", null));
-        }
+        await Eventually.HoldsAsync("something was trimmed", async () => (await shared.Cluster.CommittedAsync(alice.Name)).Trimmed > 0);
+        scenario.Read(alice, "late", (history, stop) => Readers.WebSocketAsync(() => node.ClientUrl, alice.Token, history, stop), stays: false);
+
+        // The events' times were changed: only that each was seen in time, above, counts.
+        await scenario.JudgeAsync(new JudgeTerms { InTime = false });
     }
 
     private static async Task LoadAsync(Person person, CancellationToken stop)

@@ -26,6 +26,19 @@ public sealed class SharedCluster : IAsyncLifetime
         Cluster = await PipelineCluster.StartAsync(nodes: 2, workers: 2, Postgres, Rabbit, linked: true, settings: Settings);
     }
 
+    /// <summary>A scenario on a cluster that is sound, whatever the one before left behind.</summary>
+    internal async Task<Scenario> BeginAsync()
+    {
+        await Postgres.StartAsync();
+        await Rabbit.StartAsync();
+        foreach (var host in Cluster.Nodes.Concat(Cluster.Workers))
+        {
+            await host.MakeSoundAsync();
+        }
+
+        return new Scenario(Cluster);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Cluster.DisposeAsync();

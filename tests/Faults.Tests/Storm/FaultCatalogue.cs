@@ -108,7 +108,7 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
                     return async () =>
                     {
                         await host.KillAsync();
-                        await host.StartAgainAsync(($"Failpoints:{point}", null));
+                        await host.StartAgainAsync();
                         Return(host);
                     };
                 });

@@ -13,8 +13,8 @@ namespace Pipeline.Testing;
 public static class Readers
 {
     private static readonly HttpClient Http = new() { Timeout = Timeout.InfiniteTimeSpan };
-    private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LongPoll = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongPoll = TimeSpan.FromSeconds(4);
 
     /// <summary>A WebSocket that stays.</summary>
     public static Task WebSocketAsync(Func<Uri> node, string token, ClientHistory history, CancellationToken stop) =>

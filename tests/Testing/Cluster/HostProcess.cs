@@ -12,6 +12,7 @@ public sealed class HostProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private readonly ProcessStartInfo _start;
     private Process _process;
+    private IReadOnlyList<string> _passing = [];
 
     private HostProcess(string name, Uri url, ProcessStartInfo start, HostLinks? links)
     {
@@ -65,8 +66,16 @@ public sealed class HostProcess : IAsyncDisposable
         // Measuring code to compile it better pays in hosts that live for longer than a test.
         start.Environment["DOTNET_TieredPGO"] = "0";
         var host = new HostProcess(project, url, start, links);
-        await host.UntilReadyAsync();
-        return host;
+        try
+        {
+            await host.UntilReadyAsync();
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Runs a verb of a host to its end, for example <c>migrate</c>.</summary>
@@ -100,16 +109,22 @@ public sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it again after its end, at the same address and behind the same network, and waits until it is ready.</summary>
-    /// <param name="settings">Settings that change; null as a value removes one.</param>
-    public async Task StartAgainAsync(params (string Key, string? Value)[] settings)
+    /// <param name="settings">Beyond those it was started with at first, until it is started again.</param>
+    public async Task StartAgainAsync(params (string Key, string Value)[] settings)
     {
         await BeginAgainAsync(settings);
         await UntilReadyAsync();
     }
 
     /// <summary>As <see cref="StartAgainAsync"/>, for a process that may die before it is ready.</summary>
-    public async Task BeginAgainAsync(params (string Key, string? Value)[] settings)
+    public async Task BeginAgainAsync(params (string Key, string Value)[] settings)
     {
+        foreach (var variable in _passing)
+        {
+            _start.Environment.Remove(variable);
+        }
+
+        _passing = [.. settings.Select(setting => Variable(setting.Key))];
         foreach (var (key, value) in settings)
         {
             _start.Environment[Variable(key)] = value;
@@ -118,6 +133,25 @@ public sealed class HostProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         _process = Begin();
+    }
+
+    /// <summary>Undoes whatever was done to it: it runs, with its first settings, behind a sound network.</summary>
+    public async Task MakeSoundAsync()
+    {
+        foreach (var (_, link) in Links?.All ?? [])
+        {
+            link.Heal();
+        }
+
+        if (_passing.Count > 0 && !HasExited)
+        {
+            await KillAsync();
+        }
+
+        if (HasExited)
+        {
+            await StartAgainAsync();
+        }
     }
 
     /// <summary>SIGSTOP, SIGCONT or SIGTERM.</summary>
@@ -195,7 +229,6 @@ public sealed class HostProcess : IAsyncDisposable
         }
         catch (TimeoutException exception)
         {
-            await DisposeAsync();
             throw new InvalidOperationException($"{Name} did not start. It printed:\n{Output}", exception);
         }
     }
