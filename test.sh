@@ -4,6 +4,9 @@
 #   ./test.sh            every suite
 #   ./test.sh fast       what needs no server and no browser: without the classes of trait 'needs' or named for PostgreSQL
 #   ./test.sh NAME…      the named suites: Contracts, Persistence, … (tests/NAME.Tests), JavaScript
+#   ./test.sh faults [--minutes N] [--seed S]
+#                        no tests: a running system under a seeded mix of faults, its timeline, and a verdict as the last line,
+#                        'events=… faults=… violations=…'; the exit status is 0 only without violations
 #
 # Servers come from a Docker engine where one answers, else from local binaries; Debian packages that are missing are then
 # installed. Results and logs: artifacts/test. The last line says 'N passed, N failed', with ', N skipped' if there are any.
@@ -18,7 +21,7 @@ RESULTS=$PWD/artifacts/test
 FAST_SUITES='Contracts Persistence Messaging Worker Delivery JavaScript'
 SERVERLESS_SUITES='Contracts Delivery JavaScript Browser'
 # Timing matters in these: they have the machine to themselves, after the others.
-ALONE_SUITES='EndToEnd Browser'
+ALONE_SUITES='EndToEnd Browser Faults'
 SUITE_LIMIT=${PIPELINE_TEST_LIMIT:-40m}
 
 FAST=no
@@ -281,11 +284,22 @@ run_suites() { # WIDTH NAME…
   done
 }
 
+# --- The long run -----------------------------------------------------------------------------------------------------
+
+run_faults() { # OPTION…
+  local program=tests/Faults.Tests/bin/Release/net10.0/Pipeline.Faults.Tests
+  "$program" storm "$@" 9>&- </dev/null
+}
+
 main() {
   local suite together=() alone=()
   [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 51 ] || fail "bash is $BASH_VERSION; at least 5.1 is needed"
   command -v dotnet >/dev/null || fail 'found no dotnet on the PATH; install the .NET SDK that global.json names'
-  choose_suites "$@"
+  if [ "${1:-}" = faults ]; then
+    SUITES=Faults
+  else
+    choose_suites "$@"
+  fi
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
   trap clean_up EXIT
@@ -301,6 +315,10 @@ main() {
   mapfile -t JAVASCRIPT < <(javascript_folders)
   check_format
   build
+  if [ "${1:-}" = faults ]; then
+    run_faults "${@:2}"
+    return
+  fi
   if need_servers && [ "$USE_DOCKER" = no ]; then
     start_servers
   fi

@@ -18,6 +18,19 @@ public abstract class AppendCompliance(string provider) : StoreSuite(provider)
     }
 
     [Fact]
+    public async Task Times_that_jump_back_change_no_order()
+    {
+        var noon = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+        await AppendAsync(Events.Thinking("first") with { Time = noon });
+        await AppendAsync(Events.Thinking("second") with { Time = noon.AddYears(-1) }, Events.Thinking("third") with { Time = noon.AddYears(1) });
+        await AppendAsync(Events.Thinking("fourth") with { Time = noon });
+
+        Assert.Equal(
+            ["first", "second", "third", "fourth"],
+            (await ReadAsync()).Select(e => e.Json().GetProperty("data").GetProperty("text").GetString()));
+    }
+
+    [Fact]
     public async Task A_run_is_numbered_by_the_log_and_the_number_is_in_the_body_that_is_stored_and_handed_over()
     {
         var result = await AppendAsync(Events.Started(), Events.Thinking(), Events.Thinking(run: "r-2"));

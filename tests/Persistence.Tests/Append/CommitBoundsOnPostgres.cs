@@ -47,6 +47,34 @@ public sealed class CommitBoundsOnPostgres() : ShopSuite("postgres")
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public async Task A_deadlock_with_an_application_is_tried_again_with_the_same_ids(bool retries)
+    {
+        await One.AppendAsync(Events.Thinking());
+        await using (await LockTeaAsync())
+        {
+            // The order is there, and nobody holds it any more.
+        }
+
+        await using var other = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await other.OpenAsync(Stop);
+        await ExecuteAsync(other, $"set deadlock_timeout = '60s'; begin; select 1 from pipeline.stream_head where stream = '{Alice.Value}' for update");
+        await using var shop = await OpenShopAsync(retries, more: ";Options=-c deadlock_timeout=2000");
+        (await shop.Orders.SingleAsync(Stop)).Name = "coffee";
+        var thought = Events.Thinking();
+
+        var commit = One.Log.CommitAsync(shop, [thought], Stop);
+        await Eventually.HoldsAsync("it has the order and waits for the head", async () => await WaitersAsync() == 1);
+        await ExecuteAsync(other, "update orders set \"Name\" = 'milk'");
+        Assert.False(commit.IsCompleted);
+        await ExecuteAsync(other, "commit");
+
+        Assert.Equal((thought.Id, 2L), (await commit).Events.Select(e => (e.Id, e.Position)).Single());
+        Assert.Equal(["coffee"], await OrdersAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public async Task A_lock_of_the_applications_own_is_not_called_a_streams_head(bool retries)
     {
         await using var other = await LockTeaAsync();
@@ -123,6 +151,12 @@ public sealed class CommitBoundsOnPostgres() : ShopSuite("postgres")
         await using var command = new NpgsqlCommand("begin; select 1 from orders for update", connection);
         await command.ExecuteNonQueryAsync(Stop);
         return connection;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Stop);
     }
 
     private Task<int> WaitersAsync() => QueryAsync(context => context.Database.SqlQueryRaw<int>(
