@@ -17,7 +17,6 @@ public sealed class TypedEventsTests
             Batches.Event(EventTypes.AgentStarted, """{"agent":"demo"}"""),
             Batches.Event(EventTypes.AgentThinking, """{"text":"hm"}"""),
             Batches.Event("weather_changed", """{"sun":true}"""),
-            Batches.Event(CanaryStream.EventType, "{}"),
             Batches.Event(EventTypes.AgentCompleted, """{"result":"42"}"""));
 
         var typed = All(setting, batch).ToList();
