@@ -19,4 +19,10 @@ public sealed class DeliveryOptions
     /// notices first. Default 0.
     /// </summary>
     public TimeSpan DrainDelay { get; set; } = TimeSpan.Zero;
+
+    /// <summary>
+    /// Time between two canary events, which the node appends and waits for to know that events arrive here, 1 s to 5 min;
+    /// 0 for none. Default 5 s.
+    /// </summary>
+    public TimeSpan Canary { get; set; } = TimeSpan.FromSeconds(5);
 }

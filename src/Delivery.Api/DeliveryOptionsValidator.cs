@@ -41,6 +41,11 @@ internal sealed class DeliveryOptionsValidator(IOptions<PersistenceOptions> pers
         {
             yield return $"Delivery:DrainDelay is {options.DrainDelay}; give 00:00:00 to 00:00:20";
         }
+
+        if (options.Canary != TimeSpan.Zero && (options.Canary < TimeSpan.FromSeconds(1) || options.Canary > TimeSpan.FromMinutes(5)))
+        {
+            yield return $"Delivery:Canary is {options.Canary}; give 00:00:01 to 00:05:00, or 00:00:00 for no canary";
+        }
     }
 
     // Where the other section is wrong itself, its own validator says so.

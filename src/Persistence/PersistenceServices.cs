@@ -32,6 +32,7 @@ public static class PersistenceServices
             provider.GetRequiredService<CallerCommit>(),
             provider.GetRequiredService<SameDatabase>()));
         services.AddScoped<AgentEventPublisher>();
+        services.AddSingleton<CanaryStream>();
         services.AddSingleton<LogReader>();
         services.AddSingleton<LogAdmin>();
         services.AddSingleton<SchemaCheck>();

@@ -19,6 +19,17 @@ public sealed class StreamKeyTests
         Assert.Throws<ArgumentException>(() => StreamKey.Of(id, "user"));
 
     [Fact]
+    public void No_tenant_and_user_make_the_reserved_key_or_one_that_counts_as_reserved()
+    {
+        Assert.True(StreamKey.Canary.IsReserved);
+        Assert.Equal(StreamKey.Canary, StreamKey.Parse(StreamKey.Canary.Value));
+        var (tenant, user) = StreamKey.Canary.Split();
+        Assert.NotEqual(StreamKey.Canary, StreamKey.Of(tenant, user));
+        Gen.Select(Ids, Ids).Sample((tenant, user) => !StreamKey.Of(tenant, user).IsReserved);
+        Assert.DoesNotContain(((string[])["0", "06", "06:system", "0:", "system"]).Select(id => StreamKey.Of(id, "canary")), key => key.IsReserved);
+    }
+
+    [Fact]
     public void An_id_is_measured_in_bytes()
     {
         Assert.Null(Limits.DescribeInvalidId(new string('x', 128)));

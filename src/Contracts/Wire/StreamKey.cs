@@ -9,8 +9,17 @@ public readonly record struct StreamKey : IComparable<StreamKey>
 {
     private StreamKey(string value) => Value = value;
 
+    /// <summary>
+    /// The pipeline's own stream, in which delivery nodes see their own events come back. Its length has a leading zero,
+    /// which <see cref="Of"/> never writes: no token, command or request can name it.
+    /// </summary>
+    public static StreamKey Canary { get; } = new("06:system:canary");
+
     /// <summary>The key as stored, for example <c>7:default:alice</c>: the tenant's length in characters, it, the user.</summary>
     public string Value { get; }
+
+    /// <summary>Whether it is the pipeline's own stream and no user's.</summary>
+    public bool IsReserved => Value is ['0', ..];
 
     /// <exception cref="ArgumentException">Tenant or user is no valid id (<see cref="Limits.DescribeInvalidId"/>).</exception>
     public static StreamKey Of(string tenant, string user)

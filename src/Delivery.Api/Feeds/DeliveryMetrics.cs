@@ -15,8 +15,13 @@ internal sealed class DeliveryMetrics
     private readonly Counter<long> _pulls;
 
     public DeliveryMetrics(IMeterFactory factory)
+        : this(factory.Create(MeterName))
     {
-        var meter = factory.Create(MeterName);
+    }
+
+    /// <summary>Counts for whoever listens to that meter.</summary>
+    internal DeliveryMetrics(Meter meter)
+    {
         _connections = meter.CreateUpDownCounter<long>("pipeline.delivery.connections", "{connection}", "Open connections by transport");
         _events = meter.CreateCounter<long>("pipeline.delivery.events", "{event}", "Events sent by transport");
         _replayReads = meter.CreateCounter<long>("pipeline.delivery.replay_reads", "{read}", "Reads of the log for a reader by outcome");

@@ -30,6 +30,7 @@ public static class DeliveryHost
         builder.Services.AddSingleton<AppendRequest>();
         builder.Services.AddNodeHealth();
         builder.Services.AddFeeds();
+        builder.Services.AddCanary();
         builder.Services.PostConfigure<HostOptions>(host =>
         {
             host.ShutdownTimeout = TimeSpan.FromTicks(Math.Max(host.ShutdownTimeout.Ticks, ShutdownTimeout.Ticks));

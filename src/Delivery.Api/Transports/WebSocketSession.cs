@@ -25,11 +25,36 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
     public Task SendAsync<T>(string type, string? cursor, T frame, JsonTypeInfo<T> json, CancellationToken cancellationToken) =>
         SendAsync(JsonSerializer.SerializeToUtf8Bytes(frame, json), cancellationToken);
 
+    /// <summary>Everything between the handshake and the last word.</summary>
+    public async Task TalkAsync(PushLoop loop, Connection connection, Subscription subscription, TokenValidation tokens)
+    {
+        var receiving = ReceiveAsync(connection, subscription, tokens);
+        try
+        {
+            var close = await loop.RunAsync(connection, subscription, this, context.RequestAborted);
+            await CloseAsync(close, receiving);
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            // The client is gone, or took nothing in for too long.
+            context.Abort();
+        }
+        catch
+        {
+            context.Abort();
+            throw;
+        }
+        finally
+        {
+            await receiving;
+        }
+    }
+
     /// <summary>
     /// Reads the client's frames until it closed or is gone. What it wants, and what it did wrong, is left with the
     /// connection, whose owner alone writes.
     /// </summary>
-    public async Task ReceiveAsync(Connection connection, Subscription subscription, TokenValidation tokens)
+    private async Task ReceiveAsync(Connection connection, Subscription subscription, TokenValidation tokens)
     {
         using var frame = new PooledBuffer(512);
         try

@@ -1,4 +1,3 @@
-using System.Net.WebSockets;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 using Pipeline.Contracts;
@@ -43,7 +42,7 @@ internal sealed class WebSocketTransport(
             KeepAliveTimeout = options.Value.Heartbeat * 2,
         });
         using var session = new WebSocketSession(socket, context, options.Value, services.Time);
-        await (caller is null ? RefuseAsync(session) : ServeAsync(session, context, caller, request));
+        await (caller is null ? RefuseAsync(session) : ServeAsync(session, caller, request));
     }
 
     // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
@@ -55,7 +54,7 @@ internal sealed class WebSocketTransport(
         return session.CloseAsync(close, Task.CompletedTask);
     }
 
-    private async Task ServeAsync(WebSocketSession session, HttpContext context, Caller caller, EventsRequest request)
+    private async Task ServeAsync(WebSocketSession session, Caller caller, EventsRequest request)
     {
         using var signal = new Signal(services.Time);
         var connection = new Connection(caller, request.Client, signal);
@@ -69,35 +68,11 @@ internal sealed class WebSocketTransport(
         {
             await using var subscription = new Subscription(
                 services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
-            await TalkAsync(session, context, connection, subscription);
+            await session.TalkAsync(loop, connection, subscription, tokens);
         }
         finally
         {
             connections.Remove(connection);
-        }
-    }
-
-    private async Task TalkAsync(WebSocketSession session, HttpContext context, Connection connection, Subscription subscription)
-    {
-        var receiving = session.ReceiveAsync(connection, subscription, tokens);
-        try
-        {
-            var close = await loop.RunAsync(connection, subscription, session, context.RequestAborted);
-            await session.CloseAsync(close, receiving);
-        }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
-        {
-            // The client is gone, or took nothing in for too long.
-            context.Abort();
-        }
-        catch
-        {
-            context.Abort();
-            throw;
-        }
-        finally
-        {
-            await receiving;
         }
     }
 }

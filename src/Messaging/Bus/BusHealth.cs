@@ -10,7 +10,10 @@ public sealed class BusHealth(TimeProvider time)
     private long _lastConfirm;
     private long _confirmedAt;
 
-    /// <summary>The consuming connection is up and the queue is bound; true where the host consumes nothing.</summary>
+    /// <summary>
+    /// The consuming connection is up, the queue is bound, and what this process publishes comes through it; true where the
+    /// host consumes nothing.
+    /// </summary>
     public bool CanConsume => Volatile.Read(ref _canConsume);
 
     /// <summary>The last publish was confirmed, or none was tried since the publishing connection came up.</summary>

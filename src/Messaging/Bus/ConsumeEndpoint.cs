@@ -15,6 +15,8 @@ internal abstract partial class ConsumeEndpoint(
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ILogger _logger = logger;
+    private readonly Lock _telling = new();
+    private volatile bool _isUnheard;
     private Link? _link;
     private long _since;
 
@@ -32,6 +34,19 @@ internal abstract partial class ConsumeEndpoint(
     /// <summary>Whether the endpoint should work by now and does not.</summary>
     public virtual bool IsStuck =>
         !IsReady && InState > (Volatile.Read(ref _link) is { HasFailed: false } ? ConnectPatience : ConsumeWatch.Patience);
+
+    /// <summary>Whether what this process publishes should come through the queue by now and does not.</summary>
+    public virtual bool IsUnheard => false;
+
+    /// <summary>From now on the queue counts as not consumed, declared anew or not, until <see cref="NoteHeard"/>.</summary>
+    /// <returns>Whether that is new.</returns>
+    public bool NoteUnheard()
+    {
+        var isNew = !_isUnheard;
+        _isUnheard = true;
+        Tell();
+        return isNew;
+    }
 
     public void Connect()
     {
@@ -76,11 +91,30 @@ internal abstract partial class ConsumeEndpoint(
     /// <summary>The queue is no longer consumed.</summary>
     protected virtual void OnLost() { }
 
+    /// <summary>Something that this process published came through the queue.</summary>
+    protected void NoteHeard()
+    {
+        if (_isUnheard)
+        {
+            _isUnheard = false;
+            Tell();
+        }
+    }
+
     private void Enter(Link link)
     {
         Volatile.Write(ref _since, time.GetTimestamp());
         Volatile.Write(ref _link, link);
-        health.Consumes(this, ready: false);
+        Tell();
+    }
+
+    // Who is told last must have looked last.
+    private void Tell()
+    {
+        lock (_telling)
+        {
+            health.Consumes(this, IsReady && !_isUnheard);
+        }
     }
 
     private void Report(Link link, bool ready)
@@ -103,7 +137,7 @@ internal abstract partial class ConsumeEndpoint(
             OnLost();
         }
 
-        health.Consumes(this, ready);
+        Tell();
     }
 
     [LoggerMessage(2012, LogLevel.Information, "{Queue} is declared, bound and consumed")]

@@ -39,12 +39,26 @@ internal sealed partial class ConsumeWatch(
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var endpoint in _endpoints.Where(endpoint => endpoint.IsStuck && health.HasConfirmedWithin(Patience)))
+            // What nobody publishes cannot arrive.
+            foreach (var endpoint in _endpoints.Where(_ => health.HasConfirmedWithin(Patience)))
             {
-                LogSilent(endpoint.Queue, Patience.TotalSeconds);
-                await endpoint.DisconnectAsync(stoppingToken);
-                Connect(endpoint);
+                await LookAtAsync(endpoint, stoppingToken);
             }
+        }
+    }
+
+    private async Task LookAtAsync(ConsumeEndpoint endpoint, CancellationToken stoppingToken)
+    {
+        if (endpoint.IsUnheard && endpoint.NoteUnheard())
+        {
+            LogUnheard(endpoint.Queue, Patience.TotalSeconds);
+        }
+
+        if (endpoint.IsStuck)
+        {
+            LogSilent(endpoint.Queue, Patience.TotalSeconds);
+            await endpoint.DisconnectAsync(stoppingToken);
+            Connect(endpoint);
         }
     }
 
@@ -62,6 +76,9 @@ internal sealed partial class ConsumeWatch(
 
     [LoggerMessage(2010, LogLevel.Warning, "Nothing arrives through {Queue} for {Seconds} s although the broker confirms; the queue is declared anew")]
     private partial void LogSilent(string queue, double seconds);
+
+    [LoggerMessage(2015, LogLevel.Warning, "What this process publishes is confirmed and has not come through {Queue} for {Seconds} s; until it does, events are read from the log")]
+    private partial void LogUnheard(string queue, double seconds);
 
     [LoggerMessage(2011, LogLevel.Error, "{Queue} can't be consumed; tried again")]
     private partial void LogConnectFailed(Exception exception, string queue);

@@ -36,6 +36,8 @@ public static class MessagingServices
         services.AddSingleton<BusPublisher>();
         services.AddSingleton<ConfirmedPublisher>();
         services.AddSingleton<PageStream>();
+        services.AddSingleton(provider => new RelayBacklog(
+            provider.GetRequiredService<PageStream>(), provider.GetRequiredService<Persistence.OutboxHandover>()));
         services.AddSingleton<TypedEvents>();
         services.AddSingleton<MessageLanes>();
         services.AddSingleton<OutboxCleaner>();

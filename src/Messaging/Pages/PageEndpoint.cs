@@ -25,13 +25,15 @@ internal sealed partial class PageEndpoint(
     private readonly ILogger<ConsumeEndpoint> _logger = logger;
     private bool _announced;
     private long _lastPage = time.GetTimestamp();
+    private long _lastOwn = time.GetTimestamp();
     private long? _lastLog;
     private long _unreadable;
 
     // Every process beacons, this one too: a bound queue is never silent for long.
-    public override bool IsStuck =>
-        base.IsStuck
-        || (IsReady && InState > ConsumeWatch.Patience && _time.GetElapsedTime(Volatile.Read(ref _lastPage)) > ConsumeWatch.Patience);
+    public override bool IsStuck => base.IsStuck || IsSilentSince(ref _lastPage);
+
+    // Others' pages may come and its own not, where a broker is divided or the queue is far behind.
+    public override bool IsUnheard => IsSilentSince(ref _lastOwn);
 
     protected override string NameQueue(int connect) => QueueNames.OfProcess("delivery", identity, connect);
 
@@ -66,6 +68,7 @@ internal sealed partial class PageEndpoint(
             Announce();
             if (TryRead(context, out var page))
             {
+                NoteHeard(page);
                 Deliver(() => subscriber.OnPage(page));
             }
             else
@@ -98,6 +101,18 @@ internal sealed partial class PageEndpoint(
         {
             _announced = true;
             Deliver(subscriber.OnRebound);
+        }
+    }
+
+    private bool IsSilentSince(ref long timestamp) =>
+        IsReady && InState > ConsumeWatch.Patience && _time.GetElapsedTime(Volatile.Read(ref timestamp)) > ConsumeWatch.Patience;
+
+    private void NoteHeard(BusPage page)
+    {
+        if (page.Relay == identity.Id)
+        {
+            Volatile.Write(ref _lastOwn, _time.GetTimestamp());
+            NoteHeard();
         }
     }
 

@@ -45,6 +45,19 @@ internal sealed class PageStream(
         }
     }
 
+    /// <summary>Age of the oldest event in the relay that no confirm covers; zero when there is none.</summary>
+    public TimeSpan Lag
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var oldest = _inFlight.Select(page => page.Since).Append(_waitingSince ?? long.MaxValue).Min();
+                return oldest == long.MaxValue ? TimeSpan.Zero : time.GetElapsedTime(oldest);
+            }
+        }
+    }
+
     /// <summary>
     /// At once when nothing is on its way; else a page worth its cost, or what has waited for one long enough, while the
     /// window has room. So an idle relay adds no delay, and a busy one sends few, large pages.

@@ -16,6 +16,8 @@ internal sealed partial class Relay(
     MessageLanes lanes,
     OutboxCleaner cleaner,
     BusHealth health,
+    RelayBacklog backlog,
+    MessagingMetrics metrics,
     IOptions<BusOptions> options,
     TimeProvider time,
     ILogger<Relay> logger) : BackgroundService
@@ -29,6 +31,7 @@ internal sealed partial class Relay(
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
+        metrics.Observe(backlog);
         handover.Offered += _wake.Set;
         return base.StartAsync(cancellationToken);
     }

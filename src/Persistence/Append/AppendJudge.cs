@@ -92,6 +92,12 @@ internal sealed class AppendJudge
         }
 
         range.Add(e.Type, body);
+        if (e.Stream.IsReserved)
+        {
+            // The pipeline's own events belong to no run that anyone could ask for.
+            return;
+        }
+
         var key = new RunKey(e.Stream, e.Run);
         if (!_planned.TryGetValue(key, out var run))
         {

@@ -2,7 +2,7 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Persistence;
 
-/// <summary>An event that was checked and encoded, ready for the log. Made by <see cref="EventEncoder"/> alone.</summary>
+/// <summary>An event that was checked and encoded, ready for the log. Made by <see cref="EventEncoder"/>, and by <see cref="CanaryStream"/> for its own stream.</summary>
 public sealed class NewEvent
 {
     internal NewEvent() { }

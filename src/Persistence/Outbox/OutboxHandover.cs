@@ -36,6 +36,12 @@ public sealed class OutboxHandover(IOptions<PersistenceOptions> options)
     /// <summary>Bytes that would still be let in.</summary>
     public long Room => Math.Max(0, _limit - Interlocked.Read(ref _bytes));
 
+    /// <summary>Bytes of what is held, bodies and the rest, about.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>How many batches are held: confirmed ones too, until their rows are deleted.</summary>
+    public int Count => _held.Count;
+
     /// <summary>Whether rows that are set aside can no longer be told from forgotten ones.</summary>
     public bool IsSetAsideFull => _setAside.Count >= MostSetAside;
 

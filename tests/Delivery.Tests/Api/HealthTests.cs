@@ -19,7 +19,15 @@ public sealed class HealthTests
             return dependencies.Select(d => d.GetProperty("name").GetString()).SequenceEqual(["bus", "log"])
                 && dependencies.All(d => d.GetProperty("status").GetString() == "degraded");
         });
-        Assert.Equal("degraded", (await node.GetAsync("/status")).Json.GetProperty("status").GetString());
+        var status = (await node.GetAsync("/status")).Json;
+        Assert.Equal("degraded", status.GetProperty("status").GetString());
+        Assert.Equal(
+            ["status", "state", "node", "version", "startedAt", "dependencies", "relay", "canary"], status.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(["lagMs", "heldBatches", "heldBytes"], status.GetProperty("relay").EnumerateObject().Select(field => field.Name));
+        await Eventually.HoldsAsync("the canary is degraded too, and says why", async () =>
+            (await node.GetAsync("/status")).Json.GetProperty("canary").GetProperty("reason").GetString() == "append");
+        (await node.GetAsync("/health/live")).Is(200);
+        (await node.GetAsync("/health/ready")).Is(200);
     }
 
     [Fact]
@@ -51,6 +59,21 @@ public sealed class HealthTests
             return status.GetProperty("status").GetString() == "ok"
                 && bus.GetProperty("since").GetDateTimeOffset() >= status.GetProperty("startedAt").GetDateTimeOffset()
                 && bus.GetProperty("lastConfirm").ValueKind != System.Text.Json.JsonValueKind.Null;
+        });
+    }
+
+    [Fact]
+    public async Task What_waits_for_the_broker_is_told_and_how_long_it_has_waited()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Bus:Transport"] = "rabbitmq", ["Bus:Host"] = "127.0.0.1", ["Bus:Port"] = $"{FreePort.Find()}" });
+        (await node.PostAsync("/v1/events", await node.TokenAsync("alice", "events:append"), Bodies.Append("alice", Bodies.Event()))).Is(200);
+
+        await Eventually.HoldsAsync("it lags", async () =>
+        {
+            var relay = (await node.GetAsync("/status")).Json.GetProperty("relay");
+            return relay.GetProperty("lagMs").GetInt64() > 500
+                && relay.GetProperty("heldBatches").GetInt32() >= 1
+                && relay.GetProperty("heldBytes").GetInt64() > 100;
         });
     }
 

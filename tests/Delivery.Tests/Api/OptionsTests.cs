@@ -15,6 +15,7 @@ public sealed class OptionsTests
             ["Delivery:AllowedOrigins:0"] = "app.example.com/",
             ["Delivery:MaxAppendBytes"] = "1",
             ["Delivery:DrainDelay"] = "01:00:00",
+            ["Delivery:Canary"] = "00:00:00.5",
             ["Persistence:Provider"] = "oracle",
             ["Bus:Transport"] = "pigeon",
         });
@@ -23,6 +24,7 @@ public sealed class OptionsTests
             [
                 "Auth:SigningKey has 5 bytes", "Auth:ClockSkew is 01:00:00", "Auth:UserClaim is empty",
                 "Delivery:AllowedOrigins:0 is 'app.example.com/'", "Delivery:MaxAppendBytes is 1", "Delivery:DrainDelay is 01:00:00",
+                "Delivery:Canary is 00:00:00.5000000; give 00:00:01 to 00:05:00, or 00:00:00 for no canary",
                 "Persistence:Provider", "Bus:Transport",
             ])
         {

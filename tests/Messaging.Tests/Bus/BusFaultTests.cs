@@ -99,6 +99,8 @@ public sealed class BusFaultTests
         var rebounds = host.Pages.Rebounds;
         await broker.UnbindAsync(Broker.PageExchange, queue);
 
+        await Eventually.HoldsAsync("the bus counts as degraded", () => !host.Health.CanConsume && host.Health.CanPublish, TimeSpan.FromSeconds(8));
+        Assert.Equal(1, host.Logs.Count(2015));
         await Eventually.HoldsAsync("a queue is bound again", () => host.Pages.Rebounds > rebounds && host.Health.CanConsume);
         host.HandOver(Batches.Range(Alice, 1, "1"));
         await Eventually.HoldsAsync("pages arrive", () => host.Pages.Of(Alice).Count == 1);
