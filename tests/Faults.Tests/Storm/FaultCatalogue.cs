@@ -13,28 +13,29 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
 
     private readonly BrokerControl _broker = new(rabbit, cluster.VirtualHost);
-    private readonly HashSet<HostProcess> _away = [];
+    private readonly Dictionary<HostProcess, int> _away = [];
+    private NpgsqlConnection? _holder;
 
-    /// <summary>Hosts that are up, not stopped, and reachable, as far as the faults are concerned.</summary>
+    /// <summary>Whether a host is as it should be, as far as the faults of hosts are concerned.</summary>
     public bool IsUp(HostProcess host)
     {
         lock (_away)
         {
-            return !_away.Contains(host);
+            return !_away.ContainsKey(host);
         }
     }
 
     /// <summary>Chooses a fault; the choice draws the same numbers whatever the outcome, so that a seed replays.</summary>
-    public (string What, Func<Task<Func<Task>>> Break) Pick(Random random)
+    public Fault Pick(Random random)
     {
         var hosts = cluster.Nodes.Concat(cluster.Workers).ToList();
         var (kind, which, detail, amount) = (random.Next(100), random.Next(hosts.Count), random.Next(1_000), random.Next(1, 200));
         return kind switch
         {
-            < 40 => Link(hosts[which], Name(hosts[which]), detail, amount),
-            < 62 => Host(hosts[which], Name(hosts[which]), detail, amount),
-            < 82 => Broker(detail),
-            _ => Database(detail),
+            < 40 => OfLink(hosts[which], detail, amount),
+            < 62 => OfHost(hosts[which], detail, (amount % 20) + 1),
+            < 82 => OfBroker(detail),
+            _ => OfDatabase(detail),
         };
     }
 
@@ -43,122 +44,119 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
     private string Name(HostProcess host) =>
         cluster.Nodes.Contains(host) ? $"node {cluster.Nodes.IndexOf(host)}" : $"worker {cluster.Workers.IndexOf(host)}";
 
-    private static (string, Func<Task<Func<Task>>>) Link(HostProcess host, string name, int detail, int amount)
+    private Fault OfLink(HostProcess host, int detail, int amount)
     {
         var links = host.Links!.All.ToList();
         var (end, link) = links[detail % links.Count];
-        var (what, act) = (detail / 10 % 8) switch
+        var name = $"the {end} link of {Name(host)}";
+        return (detail / 10 % 8) switch
         {
-            0 => ("stalls", () => link.Hold()),
-            1 => ("carries nothing up", () => link.Hold(Flow.Up)),
-            2 => ("carries nothing down", () => link.Hold(Flow.Down)),
-            3 => ("forgets its connections", () => link.Forget()),
-            4 => ("is reset", () => link.Reset()),
-            5 => ("is cut", () => link.Cut()),
-            6 => ($"is slow by {amount} ms", () => link.Delay = TimeSpan.FromMilliseconds(amount)),
-            _ => ($"breaks off after {amount * 7} bytes", (Action)(() => link.Truncate(amount % 2 == 0 ? Flow.Up : Flow.Down, amount * 7))),
+            0 => Until($"{name} stalls", () => link.Hold()),
+            1 => Until($"{name} carries nothing up", () => link.Hold(Flow.Up)),
+            2 => Until($"{name} carries nothing down", () => link.Hold(Flow.Down)),
+            3 => Until($"{name} forgets its connections", link.Forget),
+            4 => Until($"{name} is reset", link.Reset),
+            5 => Until($"{name} is cut", link.Cut),
+            6 => Until($"{name} is slow by {amount} ms", () => link.Delay = TimeSpan.FromMilliseconds(amount)),
+            _ => Until($"{name} breaks off after {amount * 7} bytes", () => link.Truncate(amount % 2 == 0 ? Flow.Up : Flow.Down, amount * 7)),
         };
-        return ($"the {end} link of {name} {what}", () =>
-        {
-            act();
-            return Task.FromResult(() =>
-            {
-                link.Heal();
-                return Task.CompletedTask;
-            });
-        });
+
+        Fault Until(string what, Action begin) => new(what, Done(begin), Done(link.Heal));
     }
 
-    private (string, Func<Task<Func<Task>>>) Host(HostProcess host, string name, int detail, int amount)
+    private Fault OfHost(HostProcess host, int detail, int times)
     {
-        switch (detail % 4)
+        var name = Name(host);
+        var point = Failpoints[detail / 4 % Failpoints.Length];
+        return (detail % 4) switch
         {
-            case 0:
-                return ($"{name} is killed", async () =>
-                {
-                    Leave(host);
-                    await host.KillAsync();
-                    return () => BackAsync(host);
-                });
-            case 1:
-                return ($"{name} is stopped for good and started again", async () =>
-                {
-                    Leave(host);
-                    await host.SignalAsync("TERM");
-                    return () => BackAsync(host);
-                });
-            case 2:
-                return ($"{name} sleeps", async () =>
-                {
-                    Leave(host);
-                    await host.SignalAsync("STOP");
-                    return async () =>
-                    {
-                        await host.SignalAsync("CONT");
-                        Return(host);
-                    };
-                });
-            default:
-                var point = Failpoints[detail / 4 % Failpoints.Length];
-                return ($"{name} dies at {point}, the {(amount % 20) + 1}th time", async () =>
-                {
-                    Leave(host);
-                    await host.KillAsync();
-                    await host.BeginAgainAsync(($"Failpoints:{point}", $"kill@{(amount % 20) + 1}"));
-                    return async () =>
-                    {
-                        await host.KillAsync();
-                        await host.StartAgainAsync();
-                        Return(host);
-                    };
-                });
+            0 => Away($"{name} is killed", host.KillAsync),
+            1 => Away($"{name} is asked to stop", () => host.SignalAsync("TERM")),
+            2 => Away($"{name} sleeps", () => host.SignalAsync("STOP")),
+            _ => Away($"{name} dies at {point}@{times}", () => DieAtAsync(host, point, times)),
+        };
+
+        Fault Away(string what, Func<Task> begin) => new(what, () => LeaveAsync(host, begin), () => ReturnAsync(host));
+    }
+
+    private Fault OfBroker(int detail) => (detail % 9) switch
+    {
+        0 => new("RabbitMQ is killed", rabbit.StopAsync, rabbit.StartAsync),
+        1 => new("RabbitMQ sleeps", rabbit.PauseAsync, rabbit.ResumeAsync),
+        2 => new("RabbitMQ's application is stopped", _broker.StopApplicationAsync, _broker.StartApplicationAsync),
+        3 => new("RabbitMQ has a memory alarm", _broker.BeginMemoryAlarmAsync, _broker.EndMemoryAlarmAsync),
+        4 => new("RabbitMQ has a disk alarm", _broker.BeginDiskAlarmAsync, _broker.EndDiskAlarmAsync),
+        5 => new("RabbitMQ closes all connections", _broker.CloseConnectionsAsync, Nothing),
+        6 => new("the nodes' queues are deleted", _broker.DeleteNodeQueuesAsync, Nothing),
+        7 => new("the nodes' bindings are deleted", _broker.UnbindNodesAsync, Nothing),
+        _ => new("the nodes' queues hold one message", _broker.BoundNodeQueuesAsync, _broker.UnboundNodeQueuesAsync),
+    };
+
+    private Fault OfDatabase(int detail) => (detail % 5) switch
+    {
+        0 => new("PostgreSQL is killed", postgres.StopAsync, postgres.StartAsync),
+        1 => new("PostgreSQL sleeps", postgres.PauseAsync, postgres.ResumeAsync),
+        2 => new("every backend of PostgreSQL is terminated", () => AdministerAsync(TerminateAll), Nothing),
+        3 => new("PostgreSQL takes no connections", CloseDatabaseAsync, () => AdministerAsync($"alter database {DatabaseName} allow_connections true")),
+        _ => new($"somebody holds the head of user-{detail % 8}", () => HoldHeadAsync($"user-{detail % 8}"), LetGoAsync),
+    };
+
+    private static async Task DieAtAsync(HostProcess host, string failpoint, int times)
+    {
+        await host.KillAsync();
+        await host.BeginAgainAsync(($"Failpoints:{failpoint}", $"kill@{times}"));
+    }
+
+    private async Task LeaveAsync(HostProcess host, Func<Task> begin)
+    {
+        lock (_away)
+        {
+            _away[host] = _away.GetValueOrDefault(host) + 1;
+        }
+
+        await begin();
+    }
+
+    /// <summary>Whoever heals a host last brings it back.</summary>
+    private async Task ReturnAsync(HostProcess host)
+    {
+        lock (_away)
+        {
+            if (--_away[host] > 0)
+            {
+                return;
+            }
+        }
+
+        await host.MakeSoundAsync();
+        lock (_away)
+        {
+            _away.Remove(host);
         }
     }
 
-    private (string, Func<Task<Func<Task>>>) Broker(int detail) => (detail % 9) switch
+    private async Task CloseDatabaseAsync()
     {
-        0 => ("RabbitMQ is killed", On(rabbit.StopAsync, rabbit.StartAsync)),
-        1 => ("RabbitMQ sleeps", On(rabbit.PauseAsync, rabbit.ResumeAsync)),
-        2 => ("RabbitMQ's application is stopped", On(_broker.StopApplicationAsync, _broker.StartApplicationAsync)),
-        3 => ("RabbitMQ has a memory alarm", On(_broker.BeginMemoryAlarmAsync, _broker.EndMemoryAlarmAsync)),
-        4 => ("RabbitMQ has a disk alarm", On(_broker.BeginDiskAlarmAsync, _broker.EndDiskAlarmAsync)),
-        5 => ("RabbitMQ closes all connections", On(_broker.CloseConnectionsAsync, Nothing)),
-        6 => ("the nodes' queues are deleted", On(_broker.DeleteNodeQueuesAsync, Nothing)),
-        7 => ("the nodes' bindings are deleted", On(_broker.UnbindNodesAsync, Nothing)),
-        _ => ("the nodes' queues hold one message", On(_broker.BoundNodeQueuesAsync, _broker.UnboundNodeQueuesAsync)),
-    };
+        await AdministerAsync($"alter database {DatabaseName} allow_connections false");
+        await AdministerAsync(TerminateAll);
+    }
 
-    private (string, Func<Task<Func<Task>>>) Database(int detail) => (detail % 5) switch
+    private async Task HoldHeadAsync(string user)
     {
-        0 => ("PostgreSQL is killed", On(postgres.StopAsync, postgres.StartAsync)),
-        1 => ("PostgreSQL sleeps", On(postgres.PauseAsync, postgres.ResumeAsync)),
-        2 => ("every backend of PostgreSQL is terminated", On(() => AdministerAsync(TerminateAll), Nothing)),
-        3 => ("PostgreSQL takes no connections", On(
-            async () =>
-            {
-                await AdministerAsync($"alter database {DatabaseName} allow_connections false");
-                await AdministerAsync(TerminateAll);
-            },
-            () => AdministerAsync($"alter database {DatabaseName} allow_connections true"))),
-        _ => ($"somebody holds the head of user {detail % 8}", async () =>
+        _holder = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString);
+        await _holder.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            $"begin; select 1 from pipeline.stream_head where stream like '%:{user}' for update", _holder);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task LetGoAsync()
+    {
+        if (_holder is { } holder)
         {
-            var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString);
-            await connection.OpenAsync();
-            var transaction = await connection.BeginTransactionAsync();
-            await using var command = new NpgsqlCommand(
-                $"select 1 from pipeline.stream_head where stream like '%:user-{detail % 8}' for update", connection, transaction);
-            await command.ExecuteNonQueryAsync();
-            return async () => await connection.DisposeAsync();
-        }),
-    };
-
-    private static Func<Task<Func<Task>>> On(Func<Task> begin, Func<Task> end) => async () =>
-    {
-        await begin();
-        return end;
-    };
-
-    private static Task Nothing() => Task.CompletedTask;
+            await holder.DisposeAsync();
+        }
+    }
 
     private async Task AdministerAsync(string sql)
     {
@@ -168,25 +166,16 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
         await command.ExecuteNonQueryAsync();
     }
 
-    private void Leave(HostProcess host)
+    private static Func<Task> Done(Action action) => () =>
     {
-        lock (_away)
-        {
-            _away.Add(host);
-        }
-    }
+        action();
+        return Task.CompletedTask;
+    };
 
-    private void Return(HostProcess host)
-    {
-        lock (_away)
-        {
-            _away.Remove(host);
-        }
-    }
-
-    private async Task BackAsync(HostProcess host)
-    {
-        await host.StartAgainAsync();
-        Return(host);
-    }
+    private static Task Nothing() => Task.CompletedTask;
 }
+
+/// <param name="What">Says it in the timeline.</param>
+/// <param name="Begin">Breaks something; may fail where another fault is in its way.</param>
+/// <param name="Heal">Mends it; nothing is left of it afterwards.</param>
+internal sealed record Fault(string What, Func<Task> Begin, Func<Task> Heal);

@@ -13,6 +13,7 @@ public sealed class HostProcess : IAsyncDisposable
     private readonly ProcessStartInfo _start;
     private Process _process;
     private IReadOnlyList<string> _passing = [];
+    private bool _isLeaving;
 
     private HostProcess(string name, Uri url, ProcessStartInfo start, HostLinks? links)
     {
@@ -133,6 +134,7 @@ public sealed class HostProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         _process = Begin();
+        _isLeaving = false;
     }
 
     /// <summary>Undoes whatever was done to it: it runs, with its first settings, behind a sound network.</summary>
@@ -143,7 +145,16 @@ public sealed class HostProcess : IAsyncDisposable
             link.Heal();
         }
 
-        if (_passing.Count > 0 && !HasExited)
+        if (!HasExited)
+        {
+            await SignalAsync("CONT");
+        }
+
+        if (_isLeaving)
+        {
+            await _process.WaitForExitAsync();
+        }
+        else if (_passing.Count > 0 && !HasExited)
         {
             await KillAsync();
         }
@@ -157,6 +168,7 @@ public sealed class HostProcess : IAsyncDisposable
     /// <summary>SIGSTOP, SIGCONT or SIGTERM.</summary>
     public async Task SignalAsync(string signal)
     {
+        _isLeaving |= signal == "TERM";
         using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
         await kill.WaitForExitAsync();
     }
