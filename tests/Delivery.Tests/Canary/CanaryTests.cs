@@ -74,6 +74,19 @@ public sealed class CanaryTests
     }
 
     [Fact]
+    public async Task Who_appends_every_hundredth_removes_the_oldest()
+    {
+        await using var node = await TestNode.StartAsync(EverySecond);
+        await Eventually.HoldsAsync("the canary comes", () => IsAsync(node, "ok", reason: null));
+        await using var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext();
+        var heads = context.Heads.Where(row => row.Stream == StreamKey.Canary.Value);
+        await heads.ExecuteUpdateAsync(row => row.SetProperty(head => head.Head, 5_098), TestContext.Current.CancellationToken);
+
+        await Eventually.HoldsAsync("the first thousand are gone", async () =>
+            await heads.Select(head => head.Trimmed).SingleAsync(TestContext.Current.CancellationToken) == 1_000);
+    }
+
+    [Fact]
     public async Task It_is_measured_and_counts_nowhere_as_a_user_does()
     {
         await using var node = await TestNode.StartAsync(EverySecond);
