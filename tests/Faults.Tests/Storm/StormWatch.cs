@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.WebSockets;
+using Npgsql;
 using Pipeline.Contracts;
 using Pipeline.Testing;
 
@@ -11,6 +12,7 @@ internal static class StormWatch
 {
     private const long MostMemory = 700L * 1024 * 1024;
     private const int MostFiles = 1_000;
+    private const int MostBackends = 150;
     private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(8);
 
     public static async Task RunAsync(PipelineCluster cluster, FaultCatalogue faults, History history, CancellationToken stop)
@@ -23,6 +25,8 @@ internal static class StormWatch
             {
                 Measure(host, history);
             }
+
+            await CountBackendsAsync(cluster, history);
 
             await Task.Delay(TimeSpan.FromSeconds(1), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -57,6 +61,23 @@ internal static class StormWatch
                 history.Violate("I9", string.Create(
                     CultureInfo.InvariantCulture, $"{node.Url} did not shake hands within {clock.Elapsed.TotalSeconds:0.0} s: {exception.Message}"));
             }
+        }
+    }
+
+    private static async Task CountBackendsAsync(PipelineCluster cluster, History history)
+    {
+        try
+        {
+            using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            var backends = await cluster.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database()").WaitAsync(bound.Token);
+            if (backends > MostBackends)
+            {
+                history.Violate("I7", $"{backends} connections to the database");
+            }
+        }
+        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException)
+        {
+            // It is away.
         }
     }
 
