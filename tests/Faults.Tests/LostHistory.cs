@@ -25,7 +25,7 @@ public sealed class LostHistory
         await postgres.StopAsync();
         await postgres.RestoreAsync();
         await postgres.StartAsync();
-        await HostProcess.RunAsync("Delivery.Api", cluster.Settings, "admin", "new-epoch");
+        await HostProgram.RunAsync("Delivery.Api", cluster.Settings, "admin", "new-epoch");
 
         await ShowsTheNewHistoryAsync(cluster, scenario, alice, fault);
     }

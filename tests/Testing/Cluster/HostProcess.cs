@@ -59,7 +59,7 @@ public sealed class HostProcess : IAsyncDisposable
     {
         var url = new Uri($"http://127.0.0.1:{FreePort.Find()}");
         links?.Front?.Retarget(url.Host, url.Port);
-        var start = StartInfo(project, settings, arguments);
+        var start = HostProgram.StartInfo(project, settings, arguments);
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         start.Environment["DOTNET_gcServer"] = "0";
@@ -76,21 +76,6 @@ public sealed class HostProcess : IAsyncDisposable
         {
             await host.DisposeAsync();
             throw;
-        }
-    }
-
-    /// <summary>Runs a verb of a host to its end, for example <c>migrate</c>.</summary>
-    public static async Task RunAsync(
-        string project, IReadOnlyDictionary<string, string> settings, params string[] arguments)
-    {
-        using var process = Process.Start(StartInfo(project, settings, arguments))!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException(
-                $"{project} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await error}");
         }
     }
 
@@ -125,10 +110,10 @@ public sealed class HostProcess : IAsyncDisposable
             _start.Environment.Remove(variable);
         }
 
-        _passing = [.. settings.Select(setting => Variable(setting.Key))];
+        _passing = [.. settings.Select(setting => HostProgram.Variable(setting.Key))];
         foreach (var (key, value) in settings)
         {
-            _start.Environment[Variable(key)] = value;
+            _start.Environment[HostProgram.Variable(key)] = value;
         }
 
         await _process.WaitForExitAsync();
@@ -197,41 +182,6 @@ public sealed class HostProcess : IAsyncDisposable
             await Links.DisposeAsync();
         }
     }
-
-    /// <summary>The host's assembly in the build output of the configuration that these tests were built in.</summary>
-    internal static string Assembly(string project)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        var configuration = directory.Parent!.Name;
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Pipeline.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        var path = Path.Combine(
-            directory?.FullName ?? ".", "src", project, "bin", configuration, "net10.0", $"Pipeline.{project}.dll");
-        return File.Exists(path)
-            ? path
-            : throw new FileNotFoundException($"{path} is missing; build src/{project} in {configuration} first");
-    }
-
-    private static ProcessStartInfo StartInfo(string project, IReadOnlyDictionary<string, string> settings, string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Assembly(project), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = Path.GetDirectoryName(Assembly(project)),
-        };
-        foreach (var (key, value) in settings)
-        {
-            start.Environment[Variable(key)] = value;
-        }
-
-        return start;
-    }
-
-    private static string Variable(string key) => key.Replace(":", "__", StringComparison.Ordinal);
 
     private async Task UntilReadyAsync()
     {

@@ -67,7 +67,7 @@ public sealed class PipelineCluster : IAsyncDisposable
         var cluster = new PipelineCluster(connectionString, rabbit, shared, linked) { VirtualHost = virtualHost };
         try
         {
-            await HostProcess.RunAsync("Delivery.Api", cluster._settings, "migrate");
+            await HostProgram.RunAsync("Delivery.Api", cluster._settings, "migrate");
             await Task.WhenAll(Enumerable.Range(0, nodes).Select(_ => cluster.AddNodeAsync()));
             await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => cluster.AddWorkerAsync()));
             return cluster;
