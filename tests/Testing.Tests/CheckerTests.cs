@@ -275,8 +275,8 @@ public sealed class CheckerTests
 
         Receive(Alice, 1, 2);
 
-        Assert.Equal("I10", Assert.Single(Judge().Violations).Invariant);
-        Assert.Equal(endings == 0 ? 0 : 1, Checker.Judge(_history, _logs, new JudgeTerms { RunsEnd = false }).Violations.Count);
+        Assert.Equal("I10", Assert.Single(Judge(runsEnd: true).Violations).Invariant);
+        Assert.Equal(endings == 0 ? 0 : 1, Judge().Violations.Count);
     }
 
     [Fact]
@@ -310,8 +310,8 @@ public sealed class CheckerTests
         Assert.Equal(["I9", "I9"], Judge().Violations.Select(violation => violation.Invariant));
     }
 
-    private Verdict Judge(bool resets = false) => Checker.Judge(
-        _history, _logs, new JudgeTerms { Resets = resets, RunsEnd = _logs.Values.Any(log => log.Events.Any(e => e.Thread == "t-1")) });
+    private Verdict Judge(bool resets = false, bool runsEnd = false) =>
+        Checker.Judge(_history, _logs, new JudgeTerms { Resets = resets, RunsEnd = runsEnd });
 
     private static FaultSpan Span(int from, int until) => new("", Noon.AddSeconds(from), Noon.AddSeconds(until));
 

@@ -44,17 +44,12 @@ internal sealed partial class RunJournal : IAsyncDisposable
     public void MarkLost() => _appends.MarkLost();
 
     /// <summary>Writes what waits of the streamed text, then the event. Durable on return.</summary>
-    public async Task WriteAsync(AgentEvent @event, CancellationToken cancellationToken)
-    {
-        await _gate.WaitAsync(cancellationToken);
-
-        // A cancelled agent stops waiting; the append goes on to its known outcome and holds the gate until then.
-        await WriteHeldAsync(@event, final: false).WaitAsync(cancellationToken);
-    }
+    public Task WriteAsync(AgentEvent @event, CancellationToken cancellationToken) => WriteInTurnAsync(@event, cancellationToken);
 
     /// <summary>Takes a piece of streamed text in; writes it now or within the coalescing interval.</summary>
     public async Task StreamAsync(TextKind kind, string text, CancellationToken cancellationToken)
     {
+        _appends.ThrowIfLost();
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfClosed(final: false);
         if (string.IsNullOrEmpty(text))
@@ -69,8 +64,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
             return;
         }
 
-        await _gate.WaitAsync(cancellationToken);
-        await WriteHeldAsync(null, final: false).WaitAsync(cancellationToken);
+        await WriteInTurnAsync(null, cancellationToken);
     }
 
     /// <summary>
@@ -81,7 +75,7 @@ internal sealed partial class RunJournal : IAsyncDisposable
         IReadOnlyList<AgentEvent> events, Func<IReadOnlyList<AgentEvent>, CancellationToken, Task<AppendResult>> commit,
         CancellationToken cancellationToken)
     {
-        await _gate.WaitAsync(cancellationToken);
+        await UnlessLostAsync(_gate.WaitAsync(cancellationToken));
         try
         {
             ThrowIfClosed(final: false);
@@ -119,6 +113,28 @@ internal sealed partial class RunJournal : IAsyncDisposable
         await _flush;
 
         // The sources and the gate own no handle, and a stray task of the agent may still come to be refused here.
+    }
+
+    private async Task WriteInTurnAsync(AgentEvent? @event, CancellationToken cancellationToken)
+    {
+        await UnlessLostAsync(_gate.WaitAsync(cancellationToken));
+
+        // A cancelled agent stops waiting; the append goes on to its known outcome and holds the gate until then.
+        await UnlessLostAsync(WriteHeldAsync(@event, final: false).WaitAsync(cancellationToken));
+    }
+
+    /// <summary>The loss of the run cancels its agent too, and is what the agent is to be told.</summary>
+    private async Task UnlessLostAsync(Task waiting)
+    {
+        try
+        {
+            await waiting;
+        }
+        catch (OperationCanceledException)
+        {
+            _appends.ThrowIfLost();
+            throw;
+        }
     }
 
     private async Task WriteHeldAsync(AgentEvent? @event, bool final)

@@ -31,6 +31,7 @@ public sealed class FaultProxy : IAsyncDisposable
     private volatile bool _isCut;
     private long _delayTicks;
     private int _bytesPerSecond;
+    private int _isDisposed;
 
     /// <param name="host">Where connections go.</param>
     /// <param name="port">Where connections go.</param>
@@ -126,6 +127,11 @@ public sealed class FaultProxy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 1)
+        {
+            return;
+        }
+
         await _stop.CancelAsync();
         _listener.Stop();
         await _accepting;

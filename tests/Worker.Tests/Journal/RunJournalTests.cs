@@ -83,6 +83,22 @@ public sealed class RunJournalTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Who_waits_is_told_of_the_loss_though_the_loss_cancels_the_agent_too()
+    {
+        using var agent = CancellationTokenSource.CreateLinkedTokenSource(_journal.Lost);
+        _log.Hold();
+        var writing = _journal.WriteAsync(new AgentThinking { Text = "a" }, agent.Token);
+        var next = _journal.WriteAsync(new AgentThinking { Text = "b" }, agent.Token);
+
+        _journal.MarkLost();
+
+        await Assert.ThrowsAsync<RunLostException>(() => writing);
+        await Assert.ThrowsAsync<RunLostException>(() => next);
+        await Assert.ThrowsAsync<RunLostException>(() => _journal.StreamAsync(TextKind.Message, "c", agent.Token));
+        _log.Continue();
+    }
+
+    [Fact]
     public async Task A_cancelled_writer_stops_waiting_and_what_it_wrote_still_precedes_the_end()
     {
         _log.Hold();
