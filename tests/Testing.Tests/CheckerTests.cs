@@ -67,7 +67,7 @@ public sealed class CheckerTests
     {
         Commit(Alice, 1);
         Receive(Alice, 1);
-        Store(Alice, Event(2));
+        Store(Alice, Event(2, sequence: 1));
         Receive(_history.Clients.Single(), 2);
 
         Assert.Equal("I2", Assert.Single(Judge().Violations).Invariant);
