@@ -3,7 +3,7 @@
 #
 #   ./test.sh            every suite
 #   ./test.sh fast       what needs no server and no browser: without the classes of trait 'needs' or named for PostgreSQL
-#   ./test.sh NAME…      the named suites: Contracts, Persistence, … (tests/NAME.Tests), JavaScript
+#   ./test.sh NAME…      the named suites: Contracts, Persistence, … (tests/NAME.Tests), JavaScript, Model (infra/model)
 #   ./test.sh faults [--minutes N] [--seed S]
 #                        no tests: a running system under a seeded mix of faults, its timeline, and a verdict as the last line,
 #                        'events=… faults=… violations=…'; the exit status is 0 only without violations
@@ -19,7 +19,9 @@ export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
 
 RESULTS=$PWD/artifacts/test
 FAST_SUITES='Contracts Persistence Messaging Worker Delivery JavaScript'
-SERVERLESS_SUITES='Contracts Delivery JavaScript Browser'
+SERVERLESS_SUITES='Contracts Delivery JavaScript Browser Model'
+# What is no .NET project.
+UNBUILT_SUITES='JavaScript Model'
 # Timing matters in these: they have the machine to themselves, after the others.
 ALONE_SUITES='EndToEnd Browser Faults'
 SUITE_LIMIT=${PIPELINE_TEST_LIMIT:-40m}
@@ -53,6 +55,7 @@ all_suites() {
     basename "$folder" .Tests
   done
   [ -z "$(javascript_folders)" ] || echo JavaScript
+  echo Model
 }
 
 choose_suites() {
@@ -100,6 +103,10 @@ has_chromium() {
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 }
 
+has_c_compiler() {
+  command -v gcc >/dev/null && echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1
+}
+
 install_missing() {
   local missing=()
   if need_servers && [ "$USE_DOCKER" = no ]; then
@@ -108,6 +115,8 @@ install_missing() {
   fi
   ! is_in Browser "$SUITES" || has_chromium || missing+=(chromium)
   ! is_in JavaScript "$SUITES" || command -v node >/dev/null || missing+=(nodejs)
+  ! is_in Model "$SUITES" || command -v spin >/dev/null || missing+=(spin)
+  ! is_in Model "$SUITES" || has_c_compiler || missing+=(gcc libc6-dev)
   [ ${#missing[@]} -gt 0 ] || return 0
 
   local as_root=()
@@ -189,7 +198,7 @@ solution_filter() {
   local suite separator=''
   printf '{ "solution": { "path": "../../Pipeline.sln", "projects": ['
   for suite in $SUITES; do
-    [ "$suite" != JavaScript ] || continue
+    ! is_in "$suite" "$UNBUILT_SUITES" || continue
     printf '%s"tests/%s.Tests/%s.Tests.csproj"' "$separator" "$suite" "$suite"
     separator=', '
   done
@@ -197,8 +206,11 @@ solution_filter() {
 }
 
 build() {
-  local solution=Pipeline.sln
-  [ "$SUITES" != 'JavaScript' ] || return 0
+  local solution=Pipeline.sln suite built=no
+  for suite in $SUITES; do
+    is_in "$suite" "$UNBUILT_SUITES" || built=yes
+  done
+  [ "$built" = yes ] || return 0
   if [ "$SUITES" != "$(all_suites | tr '\n' ' ')" ]; then
     solution=$RESULTS/suites.slnf
     solution_filter >"$solution"
@@ -224,6 +236,8 @@ run_suite() { # NAME
         (cd "$folder" && sh -c "$(node -p "require(\"./package.json\").scripts.test")") || status=1
       done
       exit $status' javascript "${JAVASCRIPT[@]}"
+  elif [ "$1" = Model ]; then
+    exec timeout -k 15 "$SUITE_LIMIT" infra/model/check.sh
   fi
   local only=()
   [ "$FAST" = no ] || only=(-trait- 'needs=*' -class- '*Postgres*')
@@ -241,7 +255,7 @@ sum_node() { # WORD FILE
 
 report_suite() { # NAME STATUS SECONDS
   local passed=0 failed=0 skipped=0 remark=''
-  if [ "$1" = JavaScript ]; then
+  if is_in "$1" "$UNBUILT_SUITES"; then
     passed=$(sum_node pass "$RESULTS/$1.log")
     failed=$(($(sum_node fail "$RESULTS/$1.log") + $(sum_node cancelled "$RESULTS/$1.log")))
     skipped=$(($(sum_node skipped "$RESULTS/$1.log") + $(sum_node todo "$RESULTS/$1.log")))
