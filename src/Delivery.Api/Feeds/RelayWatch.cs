@@ -38,7 +38,7 @@ internal sealed class RelayWatch(TimeProvider time)
 
     /// <summary>
     /// Whether a relay is silent that neither said goodbye nor lost its lease: one that was heard, or one of a process that
-    /// is known by its lease alone. The dead are forgotten.
+    /// is known by its lease alone. The dead are forgotten, and count once more: their last page may have been lost with them.
     /// </summary>
     /// <param name="known">Processes with a relay that have a lease; empty while that was never read.</param>
     /// <param name="expired">Those of them whose lease has expired.</param>
@@ -54,7 +54,7 @@ internal sealed class RelayWatch(TimeProvider time)
                 _relays.Remove(relay);
             }
 
-            return silent.Exists(_relays.ContainsKey) | IsAnyUnheard(known, expired);
+            return silent.Count > 0 | IsAnyUnheard(known, expired);
         }
     }
 

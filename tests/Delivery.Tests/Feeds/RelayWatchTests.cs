@@ -56,7 +56,7 @@ public sealed class RelayWatchTests
         Assert.False(IsSilent());
 
         _time.Advance(TimeSpan.FromSeconds(3));
-        Assert.False(_watch.IsAnySilent([], expired: [Relay]));
+        Assert.True(_watch.IsAnySilent([], expired: [Relay]), "its last page may have been lost with it");
         Assert.False(IsSilent());
 
         Page(2);
