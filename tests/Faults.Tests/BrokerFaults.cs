@@ -65,7 +65,7 @@ public sealed class BrokerFaults(SharedCluster shared)
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         await alice.IsServedAsync();
-        var processes = shared.Cluster.Nodes.Concat(shared.Cluster.Workers).Select(host => host.ProcessId).ToList();
+        var processes = shared.Cluster.Hosts.Select(host => host.ProcessId).ToList();
         using (scenario.History.Break(what))
         {
             await fault();
@@ -88,19 +88,19 @@ public sealed class BrokerFaults(SharedCluster shared)
                 TimeSpan.FromSeconds(60));
             await Eventually.HoldsAsync(
                 "the outbox is empty",
-                async () => await shared.Cluster.ScalarAsync<long>("select count(*) from pipeline.outbox") == 0,
+                shared.Cluster.OwesNothingAsync,
                 TimeSpan.FromSeconds(60));
         }
 
         await alice.AskAsync();
         await scenario.JudgeAsync();
-        Assert.Equal(processes, shared.Cluster.Nodes.Concat(shared.Cluster.Workers).Select(host => host.ProcessId));
-        Assert.DoesNotContain(shared.Cluster.Nodes.Concat(shared.Cluster.Workers), host => host.HasExited);
+        Assert.Equal(processes, shared.Cluster.Hosts.Select(host => host.ProcessId));
+        Assert.DoesNotContain(shared.Cluster.Hosts, host => host.HasExited);
     }
 
     private Task OnEachLink(Action<FaultProxy> act)
     {
-        foreach (var host in shared.Cluster.Nodes.Concat(shared.Cluster.Workers))
+        foreach (var host in shared.Cluster.Hosts)
         {
             act(host.Links!.Broker);
         }

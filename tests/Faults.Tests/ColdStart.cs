@@ -11,7 +11,7 @@ public sealed class ColdStart(SharedCluster shared)
     {
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
-        var hosts = shared.Cluster.Nodes.Concat(shared.Cluster.Workers).ToList();
+        var hosts = shared.Cluster.Hosts;
         using (scenario.History.Break("everything is away"))
         {
             await Task.WhenAll(hosts.Select(host => host.KillAsync()));

@@ -90,7 +90,7 @@ public sealed class CommandFaults(SharedCluster shared)
 
             await Eventually.HoldsAsync(
                 "nothing is owed to the bus",
-                async () => await shared.Cluster.ScalarAsync<long>("select count(*) from pipeline.outbox") == 0,
+                shared.Cluster.OwesNothingAsync,
                 TimeSpan.FromSeconds(30));
             await victim.KillAsync();
             await victim.StartAgainAsync();

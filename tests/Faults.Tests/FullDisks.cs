@@ -17,15 +17,9 @@ public sealed class FullDisks
         using (scenario.History.Break("PostgreSQL's disk is full"))
         {
             await disk.FillAsync();
-            var waiting = Task.CompletedTask;
-            await Eventually.HoldsAsync(
-                "an append is no longer acknowledged",
-                async () =>
-                {
-                    waiting = waiting.IsCompleted ? alice.AppendAsync(TestContext.Current.CancellationToken) : waiting;
-                    return await Task.WhenAny(waiting, Task.Delay(TimeSpan.FromSeconds(3))) != waiting;
-                },
-                TimeSpan.FromSeconds(60));
+            using var stop = new CancellationTokenSource();
+            var appending = alice.KeepAppendingAsync(stop.Token);
+            await Eventually.HoldsAsync("an append is refused", () => alice.Retries > 0, TimeSpan.FromSeconds(60));
             await using var newcomer = await RawSocket.OpenAsync(cluster.Node.Url, alice.Token);
             Assert.Equal("ready", (await newcomer.ReceiveAsync()).GetProperty("type").GetString());
 
@@ -37,7 +31,8 @@ public sealed class FullDisks
                 await postgres.StartAsync();
             }
 
-            await waiting;
+            await stop.CancelAsync();
+            await appending;
         }
 
         await alice.AskAsync();

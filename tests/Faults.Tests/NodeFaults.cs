@@ -15,7 +15,7 @@ public sealed class NodeFaults(SharedCluster shared)
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
         using var stop = new CancellationTokenSource();
-        var load = LoadAsync(alice, stop.Token);
+        var load = alice.KeepAppendingAsync(stop.Token);
         foreach (var node in shared.Cluster.Nodes)
         {
             using var fault = scenario.History.Break("a node is restarted");
@@ -140,7 +140,7 @@ public sealed class NodeFaults(SharedCluster shared)
             await alice.AppendAsync(TestContext.Current.CancellationToken);
             await Eventually.HoldsAsync(
                 "the page was confirmed, to nobody",
-                async () => await shared.Cluster.ScalarAsync<long>("select count(*) from pipeline.outbox") == 0);
+                shared.Cluster.OwesNothingAsync);
             await broker.BindNodesAsync(bindings);
         }
 
@@ -169,15 +169,6 @@ public sealed class NodeFaults(SharedCluster shared)
 
         // The events' times were changed: only that each was seen in time, above, counts.
         await scenario.JudgeAsync(new JudgeTerms { InTime = false });
-    }
-
-    private static async Task LoadAsync(Person person, CancellationToken stop)
-    {
-        while (!stop.IsCancellationRequested)
-        {
-            // To its end: what is appended halfway would leave its run a gap.
-            await person.AppendAsync(CancellationToken.None);
-        }
     }
 
     /// <summary>Resident, in megabytes.</summary>

@@ -49,9 +49,8 @@ internal sealed partial class RunJournal : IAsyncDisposable
     /// <summary>Takes a piece of streamed text in; writes it now or within the coalescing interval.</summary>
     public async Task StreamAsync(TextKind kind, string text, CancellationToken cancellationToken)
     {
-        _appends.ThrowIfLost();
-        cancellationToken.ThrowIfCancellationRequested();
         ThrowIfClosed(final: false);
+        cancellationToken.ThrowIfCancellationRequested();
         if (string.IsNullOrEmpty(text))
         {
             return;

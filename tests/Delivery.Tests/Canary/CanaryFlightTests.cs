@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 using Pipeline.Delivery.Api;
 using Pipeline.Testing;
 
@@ -115,19 +114,5 @@ public sealed class CanaryFlightTests
         var timers = _time.Timers;
         _append.SetResult(position);
         await Eventually.HoldsAsync("the arrival is waited for", () => _time.Timers > timers);
-    }
-
-    private sealed class CountingTime : FakeTimeProvider
-    {
-        private int _timers;
-
-        public int Timers => Volatile.Read(ref _timers);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            Interlocked.Increment(ref _timers);
-            return timer;
-        }
     }
 }

@@ -10,6 +10,7 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(15) };
 
     private readonly string _run = $"notes-{Guid.CreateVersion7():N}";
+    private HttpProducer? _producer;
     private int _sequence;
 
     public string Name => name;
@@ -24,6 +25,18 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
 
     /// <summary>Appends one event and returns when it is acknowledged; it is repeated until then.</summary>
     public Task AppendAsync(CancellationToken cancellationToken = default) => AppendAsync(last: false, cancellationToken);
+
+    /// <summary>Appends one event after the other, each to its end.</summary>
+    public async Task KeepAppendingAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            await AppendAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>How often an append had to be repeated.</summary>
+    public int Retries => _producer?.Retries ?? 0;
 
     /// <summary>Whether every client of this user is at the head within the time.</summary>
     public async Task SeesEverythingAsync(TimeSpan? within = null) =>
@@ -52,7 +65,7 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
         string? run = null;
         await Eventually.HoldsAsync(
             "the run is accepted",
-            async () => (run = await PipelineCluster.StartRunAsync((Through ?? (() => cluster.Node.Url))(), token, thread, input, agent, key: thread)) is not null,
+            async () => (run = await PipelineCluster.StartRunAsync(Node, token, thread, input, agent, key: thread)) is not null,
             TimeSpan.FromSeconds(60));
         return run!;
     }
@@ -74,8 +87,7 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
     public async Task<long> AppendUnrecordedAsync(int events)
     {
         var elsewhere = new History();
-        var producer = new HttpProducer(Through ?? (() => cluster.Node.Url), appendToken, name, elsewhere);
-        await producer.RunAsync("lost", $"lost-{Guid.CreateVersion7():N}", events, TimeSpan.Zero, CancellationToken.None);
+        await Producer(elsewhere).RunAsync("lost", $"lost-{Guid.CreateVersion7():N}", events, TimeSpan.Zero, CancellationToken.None);
         return elsewhere.Acknowledged.Max(ack => Cursor.TryParse(ack.Cursor, out var cursor) ? cursor.Position : 0);
     }
 
@@ -89,7 +101,10 @@ internal sealed class Person(PipelineCluster cluster, History history, string na
         }
     }
 
+    private Uri Node => (Through ?? (() => cluster.Node.Url))();
+
+    private HttpProducer Producer(History of) => new(() => Node, appendToken, name, of);
+
     private Task AppendAsync(bool last, CancellationToken cancellationToken) =>
-        new HttpProducer(Through ?? (() => cluster.Node.Url), appendToken, name, history)
-            .AppendAsync("notes", _run, ++_sequence, last, cancellationToken);
+        (_producer ??= Producer(history)).AppendAsync("notes", _run, ++_sequence, last, cancellationToken);
 }

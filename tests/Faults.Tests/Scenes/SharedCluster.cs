@@ -31,7 +31,7 @@ public sealed class SharedCluster : IAsyncLifetime
     {
         await Postgres.StartAsync();
         await Rabbit.StartAsync();
-        foreach (var host in Cluster.Nodes.Concat(Cluster.Workers))
+        foreach (var host in Cluster.Hosts)
         {
             await host.MakeSoundAsync();
         }

@@ -28,7 +28,7 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
     /// <summary>Chooses a fault; the choice draws the same numbers whatever the outcome, so that a seed replays.</summary>
     public Fault Pick(Random random)
     {
-        var hosts = cluster.Nodes.Concat(cluster.Workers).ToList();
+        var hosts = cluster.Hosts;
         var (kind, which, detail, amount) = (random.Next(100), random.Next(hosts.Count), random.Next(1_000), random.Next(1, 200));
         return kind switch
         {

@@ -18,17 +18,17 @@ internal static class StormWatch
     public static async Task RunAsync(PipelineCluster cluster, FaultCatalogue faults, History history, CancellationToken stop)
     {
         var token = await cluster.TokenAsync("watch");
-        while (!stop.IsCancellationRequested)
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        await using var end = stop.Register(timer.Dispose);
+        while (await timer.WaitForNextTickAsync(CancellationToken.None))
         {
             await Task.WhenAll(cluster.Nodes.Select(node => ShakeHandsAsync(node, token, faults, history)));
-            foreach (var host in cluster.Nodes.Concat(cluster.Workers).Where(faults.IsUp))
+            foreach (var host in cluster.Hosts.Where(faults.IsUp))
             {
                 Measure(host, history);
             }
 
             await CountBackendsAsync(cluster, history);
-
-            await Task.Delay(TimeSpan.FromSeconds(1), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

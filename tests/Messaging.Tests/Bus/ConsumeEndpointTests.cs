@@ -2,7 +2,6 @@ using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 using Pipeline.Persistence;
 using Pipeline.Testing;
 
@@ -142,20 +141,6 @@ public sealed class ConsumeEndpointTests : IAsyncLifetime
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>();
         return new PageEndpoint(
             _connections, _health, _time, _identity, Memory, new MessagingMetrics(meters), _pages, NullLogger<ConsumeEndpoint>.Instance);
-    }
-
-    private sealed class CountingTime : FakeTimeProvider
-    {
-        private int _timers;
-
-        public int Timers => Volatile.Read(ref _timers);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            Interlocked.Increment(ref _timers);
-            return timer;
-        }
     }
 
     /// <summary>Keeps a connect from coming to its end, for good or ill.</summary>

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using Pipeline.Testing;
 
 namespace Pipeline.Messaging.Tests;
@@ -234,19 +233,6 @@ public sealed class ConfirmedPublisherTests
         Assert.False(await _publisher.ProbeAsync(
             Terms(), _ => Task.FromException(new InvalidOperationException("away")), Patience, CancellationToken.None));
         Assert.False(_health.CanPublish);
-    }
-
-    private sealed class CountingTime : FakeTimeProvider
-    {
-        private int _timers;
-
-        public int Timers => Volatile.Read(ref _timers);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            Interlocked.Increment(ref _timers);
-            return base.CreateTimer(callback, state, dueTime, period);
-        }
     }
 
     /// <summary>Attempts that the test ends.</summary>

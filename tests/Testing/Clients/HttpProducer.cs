@@ -11,9 +11,10 @@ namespace Pipeline.Testing;
 public sealed class HttpProducer(Func<Uri> node, string token, string user, History history)
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(10) };
+    private int _retries;
 
     /// <summary>How often a request was repeated.</summary>
-    public int Retries { get; private set; }
+    public int Retries => Volatile.Read(ref _retries);
 
     /// <summary>Appends a whole run, some events a request; returns when every one is acknowledged, or at the stop.</summary>
     /// <param name="pause">Between two requests.</param>
@@ -57,9 +58,8 @@ public sealed class HttpProducer(Func<Uri> node, string token, string user, Hist
 
     private async Task UntilAcknowledgedAsync(object[] events, CancellationToken stop)
     {
-        for (var attempt = 0; !stop.IsCancellationRequested; attempt++)
+        for (; !stop.IsCancellationRequested; Interlocked.Increment(ref _retries))
         {
-            Retries += attempt > 0 ? 1 : 0;
             try
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node(), "/v1/events"))

@@ -89,6 +89,12 @@ public sealed class PipelineCluster : IAsyncDisposable
     public Task<HostProcess> AddWorkerAsync(params (string Key, string Value)[] settings) =>
         AddAsync("Agents.Worker", Workers, settings);
 
+    /// <summary>Nodes, then workers.</summary>
+    public IReadOnlyList<HostProcess> Hosts => [.. Nodes, .. Workers];
+
+    /// <summary>Whether everything that is committed was published: the outbox is empty.</summary>
+    public async Task<bool> OwesNothingAsync() => await ScalarAsync<long>("select count(*) from pipeline.outbox") == 0;
+
     /// <summary>Any node that lives.</summary>
     public HostProcess Node => Nodes.First(node => !node.HasExited);
 
@@ -102,7 +108,7 @@ public sealed class PipelineCluster : IAsyncDisposable
     /// <summary>What the hosts logged as an error; the first lines of each.</summary>
     public IReadOnlyList<string> Errors() =>
     [
-        .. Nodes.Concat(Workers).SelectMany(host => host.Output.Split('\n').Index()
+        .. Hosts.SelectMany(host => host.Output.Split('\n').Index()
             .Where(line => line.Item.Contains("fail: ", StringComparison.Ordinal) || line.Item.Contains("crit: ", StringComparison.Ordinal))
             .Select(line => $"{host.Name}: {string.Join(' ', host.Output.Split('\n').Skip(line.Index).Take(3))}")),
     ];
@@ -175,7 +181,7 @@ public sealed class PipelineCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var host in Nodes.Concat(Workers))
+        foreach (var host in Hosts)
         {
             await host.DisposeAsync();
         }
