@@ -111,7 +111,7 @@ public sealed class NodeFaults(SharedCluster shared)
     }
 
     [Fact]
-    public async Task A_half_open_client_goes_on_where_it_was_and_is_dropped_by_the_node()
+    public async Task A_half_open_client_notices_and_goes_on_where_it_was()
     {
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();

@@ -22,7 +22,7 @@ public abstract class AppendCompliance(string provider) : StoreSuite(provider)
     {
         var noon = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
         await AppendAsync(Events.Thinking("first") with { Time = noon });
-        await AppendAsync(Events.Thinking("second") with { Time = noon.AddYears(-1) }, Events.Thinking("third") with { Time = noon.AddYears(1) });
+        await AppendAsync(Events.Thinking("second") with { Time = noon.AddYears(1) }, Events.Thinking("third") with { Time = noon.AddYears(-1) });
         await AppendAsync(Events.Thinking("fourth") with { Time = noon });
 
         Assert.Equal(
