@@ -91,11 +91,11 @@ public sealed class RunJournalTests : IAsyncDisposable
         var next = _journal.WriteAsync(new AgentThinking { Text = "b" }, agent.Token);
 
         _journal.MarkLost();
+        _log.Continue();
 
         await Assert.ThrowsAsync<RunLostException>(() => writing);
         await Assert.ThrowsAsync<RunLostException>(() => next);
         await Assert.ThrowsAsync<RunLostException>(() => _journal.StreamAsync(TextKind.Message, "c", agent.Token));
-        _log.Continue();
     }
 
     [Fact]
