@@ -73,7 +73,7 @@ public sealed class CommandFaults(SharedCluster shared)
     [InlineData("after-confirm-before-delete", "throw")]
     [InlineData("before-confirm", "kill")]
     [InlineData("after-confirm-before-delete", "kill")]
-    public async Task A_confirm_or_a_DELETE_that_is_lost_is_made_good_by_a_sweep_and_doubles_nothing(string failpoint, string how)
+    public async Task A_confirm_or_a_DELETE_that_is_lost_is_made_good_and_doubles_nothing(string failpoint, string how)
     {
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
