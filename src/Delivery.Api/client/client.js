@@ -22,7 +22,7 @@ export const open = (options, platform) => {
   const listeners = { state: new Set(), error: new Set() };
   /** @type {(() => void)[]} */
   const unlisten = [];
-  let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, shownAt = 0;
+  let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, isOwing = false, shownAt = 0;
   let resolve = () => { }, reject = (/** @type {Error} */ error) => { };
   /** @type {Promise<void>} */
   const ready = new Promise((...settle) => [resolve, reject] = settle);
@@ -46,7 +46,10 @@ export const open = (options, platform) => {
     const next = /** @type {State} */ (Object.freeze({ ...source.state(cursor), ...more }));
     if (JSON.stringify(next) === JSON.stringify(state)) return;
     state = next;
-    if (['replaying', 'live', 'degraded'].includes(state.status)) resolve();
+    if (['replaying', 'live', 'degraded'].includes(state.status)) {
+      resolve();
+      owe();
+    }
     tell('state', state);
   };
 
@@ -54,7 +57,7 @@ export const open = (options, platform) => {
     cursor(to) {
       cursor = to;
       save(to);
-      if (client && !isOver) after('ack', 1_000, ack);
+      owe();
       if (now() - shownAt > 100) show();
     },
     room: () => resume('full'),
@@ -84,7 +87,13 @@ export const open = (options, platform) => {
   };
 
   const ack = () => {
-    if (cursor !== acked) source.send({ type: 'ack', cursor: acked = cursor });
+    isOwing = false;
+    if (client && cursor !== acked && source.send({ type: 'ack', cursor })) acked = cursor;
+  };
+  const owe = () => {
+    if (!client || isOwing || isOver) return;
+    isOwing = true;
+    after('ack', 1_000, ack);
   };
 
   const halt = (why = '') => {

@@ -31,7 +31,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   /** Takes the line's place when it is ready. @type {Line=} */
   let trial;
   let isRunning = false, isWaiting = false, turn = 0, failures = 0, refusals = 0, token = '', silence = 0, heardAt = 0;
-  let liveAt = Infinity, attemptedAt = -Infinity, heldAt = 0, hold = 0;
+  let liveAt = Infinity, attemptedAt = 0, openedAt = -Infinity, heldAt = 0, hold = 0;
 
   /** @param {LinkState['status']} status @param {Partial<LinkState>} [more] */
   const show = (status, more) => owner.onState({ status, ...more });
@@ -51,7 +51,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     abandon();
     // Bounded by their lengths, since the wall clock may jump back.
     const left = (from = 0, length = 0) => Math.min(from + length - now(), length);
-    const wait = Math.max(delay, left(heldAt, hold), left(attemptedAt, spacing));
+    const wait = Math.max(delay, left(heldAt, hold), left(openedAt, spacing));
     if (wait <= 0) {
       attempt();
       return;
@@ -79,6 +79,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const open = (name = '') => {
     /** @type {Line} */
     const opened = { name };
+    openedAt = now();
     opened.link = transports[name]({
       url, client, platform, token: () => token, after: owner.from(),
       onFrame: (frame, size) => receive(opened, frame, size),
@@ -181,7 +182,9 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
 
   /** @param {object} frame */
   const send = frame => {
-    if (line?.isReady) line.link?.send?.(frame);
+    if (!line?.isReady) return false;
+    line.link?.send?.(frame);
+    return true;
   };
 
   const stop = () => {

@@ -49,10 +49,11 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     return left;
   };
 
-  /** Whether it stays undone. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
+  /** Whether it stays undone, since all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
   const all = async (isFor, value, event = null) => {
-    const calls = [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event));
-    return (await Promise.all(calls)).includes(left) && !hears();
+    const results = await Promise.all(
+      [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event)));
+    return results.length > 0 && results.every(result => result === left);
   };
 
   /** @param {AgentEvent[]} given @returns {Promise<number>} how many are done */

@@ -39,7 +39,7 @@ export const reading = (options, reader) => {
     if (frame.type === 'ready' || step.reset) isLive = false;
     if (step.events?.length) reader.events(step.events, size);
     else if (moved || step.reset) reader.place({ reset: step.reset, cursor: at });
-    if (frame.type === 'live' || frame.resume === 'live') {
+    if (frame.type === 'live' || frame.resume === 'live' || frame.type === 'heartbeat' && at === head) {
       reader.place({ reached() {
         isLive = true;
         reader.changed();
@@ -128,7 +128,7 @@ export const reading = (options, reader) => {
     (peers?.join ?? main.start)();
   };
   const stop = () => {
-    isRunning = false;
+    isRunning = isLive = false;
     peers?.leave();
     main.stop();
     aside.stop();

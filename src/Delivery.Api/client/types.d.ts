@@ -148,7 +148,8 @@ export interface Owner {
 export interface Connection {
   start(): void;
   stop(): void;
-  send(frame: object): void;
+  /** False: there is no connection. */
+  send(frame: object): boolean;
   reread(): void;
   wake(isOtherNetwork: boolean): void;
 }
