@@ -1,5 +1,6 @@
 /** @import { Close, Connection, ConnectionOptions, Frame, Link, LinkState, Open, Owner } from './types.js' */
 import { fullJitter } from './backoff.js';
+import { silenceOf } from './continuity.js';
 import { ladder } from './ladder.js';
 import { timers } from './timers.js';
 import { TokenUnavailable, identityOf, renewalOf } from './token.js';
@@ -13,7 +14,7 @@ const transports = { websocket: openWebSocket, sse: openSse, poll: openPoll };
 const patience = 10_000, spacing = 250, sound = 5_000;
 
 /** What a close code asks of the reader (PROTOCOL.md, section 8); any other: to reconnect. @type {Record<number, string>} */
-export const policy = {
+const policy = {
   4401: 'token', 4403: 'refused', 4404: 'refused', 4409: 'replaced', 1007: 'defect', 1008: 'defect', 1009: 'defect',
 };
 
@@ -100,7 +101,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     if (isReady) {
       line.isReady = true;
       refusals = 0;
-      silence = (frame.heartbeat ?? 15) * 2_000 + 2_000;
+      silence = silenceOf(frame);
       steps.worked(line.name);
       show('open', { transport: line.name });
       keepToken();
@@ -150,7 +151,8 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   };
 
   const endTrial = () => {
-    trial?.link?.close();
+    if (!trial) return;
+    trial.link?.close();
     trial = undefined;
     steps.trialFailed();
     climb();

@@ -19,7 +19,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
   const wakers = new Set();
   /** @type {Place[]} */
   let queue = [];
-  let events = 0, bytes = 0, isFull = false;
+  let events = 0, bytes = 0, isFull = false, isStopped = false;
   /** @type {Promise<void>=} */
   let running;
   /** @type {{error?: Error}=} */
@@ -27,7 +27,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
 
   const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => [...handlers].some(({ type }) => isFor(type));
 
-  const pause = (milliseconds = 0) => new Promise(resolve => {
+  const pause = (milliseconds = 0) => isStopped || new Promise(resolve => {
     const wake = () => {
       clearTimeout(timer);
       resolve(wakers.delete(wake));
@@ -172,6 +172,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       end = undefined;
     },
     stop() {
+      isStopped = true;
       handlers.clear();
       queue = [];
       this.end();

@@ -1,6 +1,6 @@
 /** @import { Frame, LeaderState, LinkState, Owner, Reader, ReadingOptions, Tabs } from './types.js' */
 import { connection } from './connection.js';
-import { distance, take } from './continuity.js';
+import { distance, silenceOf, take } from './continuity.js';
 import { groupOf, tabs } from './tabs.js';
 
 /**
@@ -51,6 +51,7 @@ export const reading = (options, reader) => {
 
   /** A frame of the leader. @param {Frame} frame */
   const hear = (frame, size = 0) => {
+    if (!isRunning) return;
     if (held) {
       held.push([frame, size]);
       if (held.length > 1_000) held.shift();
@@ -78,7 +79,7 @@ export const reading = (options, reader) => {
       return false;
     },
     onFrame(frame, size) {
-      if (frame.type === 'ready') silence = (frame.heartbeat ?? 15) * 2_000 + 2_000;
+      if (frame.type === 'ready') silence = silenceOf(frame);
       degraded = frame.degraded ?? degraded;
       peers?.post({ frame, size });
       if (frame.degraded) tellState();

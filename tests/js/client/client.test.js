@@ -206,3 +206,15 @@ test('a heartbeat at the head says that it is live, should the word itself have 
   await receive(ready('0', 'replaying', { head: position(2) }), frame(1, 2), { type: 'heartbeat', cursor: position(2) });
   assert.equal(events.state.status, 'live');
 });
+
+test('closed stays closed while the last handlers return', async () => {
+  const { events, receive, clock } = await begin({}, { listens: false });
+  let finish;
+  events.on('*', () => new Promise(resolve => { finish = resolve; }));
+  await receive(ready('0'), frame(1, 2));
+  events.close();
+  clock.time += 1_000;
+  finish();
+  await settled();
+  assert.equal(events.state.status, 'closed');
+});

@@ -71,7 +71,7 @@ test('on another tab\'s connection a reset is not believed, and an open cursor n
 
 test('unknown frames mean nothing', () => {
   assert.deepEqual(take(position(3), { type: 'status', degraded: ['bus'] }), { at: position(3) });
-  assert.deepEqual(take(position(3), { type: 'from_the_future' }), { at: position(3) });
+  assert.deepEqual(take(position(3), { type: 'from_the_future', cursor: position(9) }), { at: position(3) });
 });
 
 test('a distance is known within an epoch only', () => {

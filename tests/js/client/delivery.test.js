@@ -276,3 +276,20 @@ test('a reset handler is waited for, and called again when it throws', async () 
   assert.equal(calls, 2);
   assert.deepEqual(seen, positions(8, 8));
 });
+
+test('what fails or takes long after the events were closed leaves no timer', async () => {
+  for (const outcome of [() => { }, () => { throw new Error('late'); }]) {
+    const { events, receive, clock, tab } = await begin({}, { listens: false });
+    const door = gate();
+    events.on('*', async () => {
+      await door.promise;
+      clock.time += 100;
+      outcome();
+    });
+    await receive(ready('0'), frame(1, 2));
+    events.close();
+    door.open();
+    await settled();
+    assert.deepEqual(tab.leftovers, { timers: 0, listeners: 0, channels: 0 });
+  }
+});

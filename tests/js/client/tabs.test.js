@@ -280,3 +280,13 @@ test('nothing is left of a tab that was closed', async () => {
   tabs.forEach(({ tab }) => assert.deepEqual(tab.leftovers, { timers: 0, listeners: 0, channels: 0 }));
   assert.deepEqual([browser.locks.count, server.connections], [0, 0]);
 });
+
+test('a page that is refused locks has a connection of its own', async () => {
+  const { server, clock, browser, open } = world();
+  browser.locks.of = () => ({ request: async () => { throw new DOMException('no', 'SecurityError'); } });
+  const one = await open();
+  server.append(1);
+  await clock.pass(1);
+  assert.equal(one.seen.length, 1);
+  assert.equal(server.connections, 1);
+});
