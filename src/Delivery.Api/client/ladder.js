@@ -1,14 +1,11 @@
-/**
- * Which transport to use. Two failures in a row lead to the next, and from the last to the first, since then it was not the
- * transport. A better one is tried after 5 minutes, ever more seldom.
- */
+/** Which transport: the next after two failures in a row; after the last the first, since then it was not the transport. */
 export const ladder = (rungs = ['']) => {
   let at = 0, failures = 0, trials = 0;
   return {
     rung: () => rungs[at],
     /** Each better one in turn. */
     better: () => rungs[trials % at],
-    /** Milliseconds until one is to be tried; NaN at the top. */
+    /** In ms; NaN at the top. */
     patience: () => at ? Math.min(5 * 2 ** trials, 60) * 60_000 : NaN,
     worked(rung = '') {
       at = rungs.indexOf(rung);
@@ -21,7 +18,7 @@ export const ladder = (rungs = ['']) => {
       at = (at + 1) % rungs.length;
     },
     trialFailed: () => trials++,
-    /** The network is another, or none: from the top, where one more failure is enough. */
+    /** From the top, where one more failure is enough. */
     restart() {
       if (at) failures = 1;
       at = 0;
