@@ -1,0 +1,180 @@
+/** @import { AgentEvent, Handler, Place, Platform } from './types.js' */
+import { fullJitter } from './backoff.js';
+
+const mostEvents = 5_000, mostBytes = 8 * 1024 * 1024, batch = 1_000;
+/** In ms: then the page may breathe. */
+const slice = 40;
+const left = Symbol();
+
+/**
+ * From frames to handlers. Who throws gets the same again, alone; the cursor moves when all returned; while nobody listens,
+ * events wait.
+ * @param {Platform} platform
+ * @param {{cursor(cursor: string): void, room(): void, error(failure: {error: unknown, event: any}): void}} tell
+ */
+export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tell) => {
+  /** @type {Set<Handler>} */
+  const handlers = new Set();
+  /** @type {Set<() => void>} */
+  const wakers = new Set();
+  /** @type {Place[]} */
+  let queue = [];
+  let events = 0, bytes = 0, isFull = false, isStopped = false;
+  /** @type {Promise<void>=} */
+  let running;
+  /** @type {{error?: Error}=} */
+  let end;
+
+  const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => [...handlers].some(({ type }) => isFor(type));
+
+  const pause = (milliseconds = 0) => isStopped || new Promise(resolve => {
+    const wake = () => {
+      clearTimeout(timer);
+      resolve(wakers.delete(wake));
+    };
+    const timer = setTimeout(wake, milliseconds);
+    wakers.add(wake);
+  });
+
+  /** @param {Handler} handler @param {any} value @param {AgentEvent|null} event */
+  const call = async (handler, value, event) => {
+    for (let failures = 0; handlers.has(handler);) {
+      try {
+        return await handler.run(value);
+      } catch (error) {
+        tell.error({ error, event });
+        await pause(fullJitter(failures++, random));
+      }
+    }
+    return left;
+  };
+
+  /** Whether all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
+  const all = async (isFor, value, event = null) => {
+    const results = await Promise.all(
+      [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event)));
+    return results.length > 0 && results.every(result => result === left);
+  };
+
+  /** @param {AgentEvent[]} given @returns {Promise<number>} how many are done */
+  const hand = async given => {
+    if (await all(type => type === 'events', given)) return 0;
+    if (!hears(type => type !== 'events' && type !== 'reset')) {
+      tell.cursor(given[given.length - 1].cursor);
+      return given.length;
+    }
+    let done = 0, since = now();
+    for (const event of given) {
+      const isPlain = event.type !== 'events' && event.type !== 'reset';
+      if (!hears() || await all(type => type === '*' || isPlain && type === event.type, event, event)) break;
+      done++;
+      tell.cursor(event.cursor);
+      if (now() - since > slice && visible()) {
+        await pause();
+        since = now();
+      }
+    }
+    return done;
+  };
+
+  const run = async () => {
+    while (queue.length && (!queue[0].event || hears())) {
+      const [{ event, reset, cursor, reached }] = queue;
+      if (!event) {
+        if (reset && await all(type => type === 'reset', reset)) return;
+        queue.shift();
+        if (cursor) tell.cursor(cursor);
+        reached?.();
+        continue;
+      }
+      const next = queue.slice(0, batch);
+      const until = next.findIndex(place => !place.event);
+      const given = until < 0 ? next : next.slice(0, until);
+      const done = queue.splice(0, await hand(given.map(place => /** @type {AgentEvent} */ (place.event))));
+      count(-done.length, -done.reduce((sum, { weight = 0 }) => sum + weight, 0));
+    }
+  };
+
+  const go = () => {
+    if (queue.length && (!queue[0].event || hears())) {
+      running ??= run().finally(() => {
+        running = undefined;
+        go();
+      });
+    }
+  };
+
+  const count = (more = 0, size = 0) => {
+    events += more;
+    bytes += size;
+    if (events > mostEvents || bytes > mostBytes) isFull = true;
+    else if (isFull && events <= mostEvents / 2 && bytes <= mostBytes / 2) {
+      isFull = false;
+      tell.room();
+    }
+  };
+  return {
+    isFull: () => isFull,
+    idle: () => running,
+    /** @param {AgentEvent[]} more */
+    events(more, size = 0) {
+      queue.push(...more.map(event => ({ event, weight: size / more.length })));
+      count(more.length, size);
+      go();
+    },
+    /** @param {Place} place */
+    place(place) {
+      queue.push(place);
+      go();
+    },
+    /** @param {string} type @param {(value: any) => any} run */
+    on(type, run) {
+      const handler = { type, run };
+      handlers.add(handler);
+      go();
+      return () => { handlers.delete(handler); };
+    },
+    /** @returns {AsyncGenerator<AgentEvent, void, void>} */
+    async *iterate() {
+      /** @type {{event: AgentEvent, settle(result?: any): void}=} */
+      let offer;
+      let wake = () => { };
+      const off = this.on('*', event => new Promise(settle => {
+        offer = { event, settle };
+        wake();
+      }));
+      const waker = () => wake();
+      wakers.add(waker);
+      try {
+        for (;;) {
+          while (!offer && !end) await new Promise(resolve => { wake = () => resolve(0); });
+          if (!offer) {
+            if (end?.error) throw end.error;
+            return;
+          }
+          yield offer.event;
+          offer.settle();
+          offer = undefined;
+        }
+      } finally {
+        off();
+        wakers.delete(waker);
+        offer?.settle(left);
+      }
+    },
+    /** @param {Error} [error] */
+    end(error) {
+      end = { error };
+      wakers.forEach(wake => wake());
+    },
+    reopen() {
+      end = undefined;
+    },
+    stop() {
+      isStopped = true;
+      handlers.clear();
+      queue = [];
+      this.end();
+    },
+  };
+};

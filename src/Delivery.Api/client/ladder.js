@@ -1,0 +1,33 @@
+const soon = 5_000, minute = 60_000;
+
+/** Which transport: the next after two failures in a row; after the last the first, since then it was not the transport. */
+export const ladder = (rungs = ['']) => {
+  let at = 0, failures = 0, trials = 0, wait = 5 * minute;
+  return {
+    rung: () => rungs[at],
+    /** Each better one in turn. */
+    better: () => rungs[trials % at],
+    /** In ms; NaN at the top. */
+    patience: () => at ? wait : NaN,
+    worked(rung = '') {
+      at = rungs.indexOf(rung);
+      failures = 0;
+      if (!at) wait = 5 * minute;
+    },
+    failed() {
+      if (++failures < 2) return;
+      failures = 0;
+      at = (at + 1) % rungs.length;
+    },
+    trialFailed() {
+      trials++;
+      wait = Math.min(2 * wait, 60 * minute);
+    },
+    /** The network, and no transport, was to blame: from the top, where one more failure is enough. */
+    restart() {
+      if (at) failures = 1;
+      at = 0;
+      wait = soon;
+    },
+  };
+};

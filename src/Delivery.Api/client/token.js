@@ -1,0 +1,39 @@
+/** @import { TokenProvider, Tokens } from './types.js' */
+
+/** Ask a person. */
+export class TokenUnavailable extends Error { }
+
+/** Of a JWT, unverified. @returns {Record<string, any>} */
+const claimsOf = (token = '') => {
+  try {
+    const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, byte => byte.charCodeAt(0))));
+  } catch {
+    return {};
+  }
+};
+
+export const identityOf = (token = '') => {
+  const { exp, iat, nbf, jti, ...identity } = claimsOf(token);
+  return Object.keys(identity).sort().map(name => JSON.stringify([name, identity[name]])).join();
+};
+
+/** In ms; NaN: it does not say, or by another clock. */
+export const renewalOf = (token = '', now = 0) => {
+  const left = claimsOf(token).exp * 1_000 - now;
+  return left > 0 ? Math.max(5_000, left * 0.8, left - 60_000) : NaN;
+};
+
+/** @param {TokenProvider} provider @returns {Tokens} */
+export const tokensOf = provider => {
+  let known = '';
+  /** @type {Promise<string>=} */
+  let pending;
+  const ask = async () => known = typeof provider === 'function' ? await provider() : provider;
+  const renew = () => pending ??= ask().finally(() => { pending = undefined; });
+  return {
+    get: async () => known || renew(),
+    renew,
+    refuse: token => { if (token === known) known = ''; },
+  };
+};
