@@ -81,7 +81,9 @@ public sealed class AgentEventsClient : IAsyncDisposable
         var reading = Task.CompletedTask;
         try
         {
-            reading = _reading = Prepare(await StartAsync(stop.Token), ahead).RunAsync(stop.Token);
+            // Whatever thread the loop is bound to, reading is not.
+            var prepared = Prepare(await StartAsync(stop.Token), ahead);
+            reading = _reading = Task.Run(() => prepared.RunAsync(stop.Token), CancellationToken.None);
             while (true)
             {
                 var item = await ahead.ReadAsync(stop.Token);

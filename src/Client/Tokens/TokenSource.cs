@@ -47,7 +47,8 @@ internal sealed class TokenSource(Func<CancellationToken, ValueTask<string>> pro
     {
         try
         {
-            var token = await provider(cancellationToken);
+            // A provider that does not listen to the cancellation holds nobody up.
+            var token = await provider(cancellationToken).AsTask().WaitAsync(cancellationToken);
             return string.IsNullOrEmpty(token)
                 ? throw new TokenUnavailableException("the token provider gave an empty token")
                 : new Held(token, RenewAt(token));

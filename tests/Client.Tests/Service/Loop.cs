@@ -65,7 +65,8 @@ internal sealed class Loop : IAsyncDisposable
         Random = new FixedRandom(0.01),
     };
 
-    public Task HasAsync(int count) => Eventually.HoldsAsync($"the loop has seen {count} events", () => Events.Count >= count || ThrowIfEnded());
+    public Task HasAsync(int count, TimeSpan? within = null) =>
+        Eventually.HoldsAsync($"the loop has seen {count} events", () => Events.Count >= count || ThrowIfEnded(), within);
 
     public Task IsAsync(ClientStatus status) =>
         Eventually.HoldsAsync($"the client is {status}", () => Client.State.Status == status || ThrowIfEnded());

@@ -173,8 +173,11 @@ public sealed class ReadingTests
     [Fact]
     public async Task From_a_worse_transport_a_better_one_is_tried_while_all_is_well_and_the_worse_one_is_there_if_it_fails()
     {
-        await using var world = new ReadingWorld { Refusal = opening =>
-            opening.Transport == Transports.WebSocket ? new Ending(Ending.Lost, "blocked") { IsTheTransports = true } : null };
+        await using var world = new ReadingWorld
+        {
+            Refusal = opening =>
+            opening.Transport == Transports.WebSocket ? new Ending(Ending.Lost, "blocked") { IsTheTransports = true } : null
+        };
         var sse = (await world.ConnectionAsync(1)).Send(Frames.Ready("0", heartbeat: 60), Frames.Events(1), Frames.Live(Frames.At(1)));
         Assert.Equal((Transports.Sse, 3), (sse.Opening.Transport, world.Opened.Count));
         await world.TakeAsync(1);
