@@ -1,13 +1,19 @@
+using Pipeline.Client;
 using Pipeline.Testing;
 
 namespace Pipeline.EndToEnd.Tests;
 
-/// <summary>Invariants I1–I6 of a healthy cluster: two workers, two nodes, fifty users with four clients each.</summary>
+/// <summary>
+/// Invariants I1–I6 of a healthy cluster: two workers, two nodes, fifty users with four clients each, and ten of them with a
+/// .NET client beside those.
+/// </summary>
 public sealed class EveryScreenTests(ITestOutputHelper output)
 {
     private const int Users = 50;
     private const int RunsPerUser = 2;
     private const int AppendsPerUser = 40;
+    private const int UsersPerLoop = 5;
+    private static readonly Transports[] Kinds = [Transports.All, Transports.WebSocket, Transports.Sse, Transports.Poll];
 
     [Fact]
     public async Task Every_screen_of_a_user_shows_all_of_its_events_once_and_in_order_and_nobody_elses()
@@ -20,6 +26,7 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
         var history = new History();
         var histories = new List<ClientHistory>();
         var readers = new List<Task>();
+        var loops = new List<ClientLoop>();
         foreach (var (n, (name, token)) in users.Index())
         {
             var own = new[] { "websocket", "sse", "long-poll", "dropping" }
@@ -29,6 +36,10 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
             readers.Add(Readers.SseAsync(() => nodes[(n + 1) % 2], token, own[1], stop.Token));
             readers.Add(Readers.LongPollAsync(() => nodes[n % 2], token, own[2], stop.Token));
             readers.Add(Readers.DroppingAsync(nodes, token, own[3], TimeSpan.FromSeconds(1), stop.Token));
+            if (n % UsersPerLoop == 0)
+            {
+                loops.Add(new ClientLoop(nodes[(n + loops.Count) % 2], name, token, Kinds[loops.Count % Kinds.Length]));
+            }
         }
 
         // Everybody is connected, and every path was taken once, before time counts.
@@ -55,8 +66,15 @@ public sealed class EveryScreenTests(ITestOutputHelper output)
         committed[users[1].Name] = await cluster.CommittedAsync(users[1].Name);
         await Eventually.HoldsAsync(
             "every client is at its user's new head", () => histories.TrueForAll(h => h.Position >= committed[h.User].Head));
+        await Eventually.HoldsAsync(
+            "every .NET client is at its user's new head", () => loops.TrueForAll(loop => loop.Position >= committed[loop.User].Head));
         await stop.CancelAsync();
         await Task.WhenAll(readers);
+        foreach (var loop in loops)
+        {
+            await loop.DisposeAsync();
+            Assert.Equal(committed[loop.User].Events.Select(e => (e.Position, e.Id, e.Type, e.Run)), loop.Seen);
+        }
 
         // What hosts that have just started do under the burst is the processor's to bound.
         var verdict = Checker.Judge(history, committed, new JudgeTerms { InTime = false });
