@@ -26,6 +26,7 @@ public static class DeliveryHost
         builder.Services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
         builder.Services.AddSingleton<IConfigureOptions<CorsOptions>, CorsSetup>();
         builder.Services.AddCors();
+        builder.Services.AddStaticPages();
         builder.Services.AddApiDescription();
         builder.Services.AddSingleton<AppendRequest>();
         builder.Services.AddNodeHealth();

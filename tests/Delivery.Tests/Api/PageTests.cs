@@ -21,6 +21,23 @@ public sealed class PageTests
     }
 
     [Fact]
+    public async Task The_browser_library_is_served_compressed_and_may_be_imported_by_pages_of_any_origin()
+    {
+        await using var node = await TestNode.StartAsync(environment: "Production");
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/client/index.js")
+        {
+            Headers = { { "Origin", "https://app.example.com" }, { "Accept-Encoding", "br" } },
+        };
+        using var module = await node.Http.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, module.StatusCode);
+        Assert.Equal("text/javascript", module.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("br", module.Content.Headers.ContentEncoding.Single());
+        Assert.Equal("*", module.Headers.GetValues("Access-Control-Allow-Origin").Single());
+    }
+
+    [Fact]
     public async Task The_openapi_document_describes_every_resource()
     {
         await using var node = await TestNode.StartAsync(environment: "Production");
