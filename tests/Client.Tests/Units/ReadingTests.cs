@@ -75,7 +75,8 @@ public sealed class ReadingTests
         await ReadingWorld.UntilNowAsync("the consumer is waited for", () => !connection.IsIdle && world.Board.State.Status == ClientStatus.Replaying);
         world.Time.Advance(TimeSpan.FromHours(1));
         Assert.Equal([2, 3], await world.TakeAsync(2));
-        Assert.Single(world.Opened);
+        connection.Send(Frames.Events(4));
+        Assert.Equal([4], await world.TakeAsync(1));
     }
 
     [Fact]
@@ -162,11 +163,16 @@ public sealed class ReadingTests
         await world.TakeAsync(3);
         Assert.Empty(connection.Acked);
         await world.UntilAsync("the last of them is acked", () => connection.Acked.Count == 1);
+        var later = world.Time.GetUtcNow() + TimeSpan.FromSeconds(3);
+        await world.UntilAsync("three seconds are over", () => world.Time.GetUtcNow() > later);
         connection.Send(Frames.Events(4));
+        await world.TakeAsync(1);
+        await world.UntilAsync("the next one is acked", () => connection.Acked.Count == 2);
+        connection.Send(Frames.Events(5));
         await world.TakeAsync(1);
         await world.StopAsync();
 
-        Assert.Equal([Frames.At(3), Frames.At(4)], connection.Acked);
+        Assert.Equal([Frames.At(3), Frames.At(4), Frames.At(5)], connection.Acked);
         Assert.True(connection.IsClosed);
     }
 
