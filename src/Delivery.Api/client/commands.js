@@ -1,78 +1,59 @@
-/** @import { Platform } from './types.js' */
+/** @import { Commands, Platform, Tokens } from './types.js' */
 import { fullJitter } from './backoff.js';
-import { Tokens } from './token.js';
-import { retryAfter } from './transports/http.js';
+import { hex } from './hex.js';
+import { request, retryAfter } from './transports/http.js';
 
-const tries = 6;
-const patience = 15_000;
-const passing = [0, 401, 429, 502, 503, 504];
-
-/** An answer that says what was wrong and what to do (RFC 9457). Status 0: there was no answer. */
+/** An answer that says what was wrong and what to do (RFC 9457). Status 0: there was none. */
 export class CommandError extends Error {
-  /** @param {number} status @param {Record<string, any>} problem */
+  /** @param {number} status @param {{title?: string, detail?: string, reason?: string, field?: string}} problem */
   constructor(status, { title, detail, reason, field }) {
     super(detail ?? title ?? (status ? `The server answered ${status}.` : 'The server could not be reached.'));
-    Object.assign(this, { status, title, detail, reason, field });
     this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.reason = reason;
+    this.field = field;
+    this.retry = 0;
   }
 }
 
-/** A fresh key. `crypto.randomUUID` is there on HTTPS and localhost only. */
-const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
-
 /**
- * Commands. Each may be sent twice without being done twice, so each is sent until it was answered.
- * @param {{platform: Platform, base: string, tokens: Tokens}} options
+ * None is done twice when it is sent twice, so each is sent until it was answered.
+ * @param {Platform} platform @param {URL} base @param {Tokens} tokens @returns {Commands}
  */
-export function commands({ platform, base, tokens }) {
-  /** @param {string} path @param {object} body @param {Record<string, string>} headers */
-  const send = async (path, body, headers) => {
+export const commands = (platform, base, tokens) => {
+  /** @param {object} content @param {Record<string, string>} [headers] */
+  const send = async (path = '', content, headers) => {
     const token = await tokens.get();
     const abort = new AbortController();
-    const timer = platform.setTimeout(() => abort.abort(), patience);
-    let response;
-    try {
-      response = await platform.fetch(new URL(path, base), {
-        method: 'POST',
-        headers: { ...headers, Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: abort.signal,
-      });
-      const answer = await response.json().catch(() => ({}));
-      if (response.ok) {
-        return answer;
-      }
-
-      response.status === 401 && tokens.refuse(token);
-      throw Object.assign(new CommandError(response.status, answer), { retry: retryAfter(response, platform.now()) });
-    } catch (error) {
-      throw response ? error : new CommandError(0, {});
-    } finally {
-      platform.clearTimeout(timer);
-    }
+    const timer = platform.setTimeout(() => abort.abort(), 15_000);
+    const response = await request(platform, new URL(path, base), {
+      method: 'POST', body: JSON.stringify(content), signal: abort.signal,
+      headers: { ...headers, 'Content-Type': 'application/json' },
+    }, token).catch(() => null);
+    const answer = await response?.json().catch(() => null) ?? {};
+    platform.clearTimeout(timer);
+    if (response?.ok) return answer;
+    if (response?.status === 401) tokens.refuse(token);
+    const error = new CommandError(response?.status ?? 0, answer);
+    if (response) error.retry = retryAfter(response, platform.now());
+    throw error;
   };
-
-  /** @param {string} path @param {object} body @param {Record<string, string>} [headers] */
-  const command = async (path, body, headers = {}) => {
+  /** @type {typeof send} */
+  const command = async (...given) => {
     for (let failures = 0; ; failures++) {
       try {
-        return await send(path, body, headers);
+        return await send(...given);
       } catch (/** @type {any} */ error) {
-        if (!passing.includes(error.status) || failures === tries - 1) {
-          throw error;
-        }
-
-        const wait = Math.max(error.retry ?? 0, fullJitter(failures, platform.random));
-        await new Promise(resolve => { platform.setTimeout(() => resolve(0), wait); });
+        if (failures === 5 || ![0, 401, 429, 502, 503, 504].includes(error.status)) throw error;
+        const wait = Math.max(error.retry, fullJitter(failures, platform.random));
+        await new Promise(resolve => platform.setTimeout(() => resolve(0), wait));
       }
     }
   };
-
   return {
-    /** @param {string} thread @param {string} input @param {{agent?: string, key?: string}} [options] */
-    startRun: (thread, input, { agent, key = newKey() } = {}) =>
+    startRun: (thread, input, { agent, key = hex(crypto.getRandomValues(new Uint8Array(16))) } = {}) =>
       command(`v1/threads/${encodeURIComponent(thread)}/runs`, { input, agent }, { 'Idempotency-Key': key }),
-    /** @param {string} run */
     cancel: run => command(`v1/runs/${encodeURIComponent(run)}/cancel`, {}),
   };
-}
+};

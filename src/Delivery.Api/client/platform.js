@@ -1,21 +1,14 @@
-/** Everything the library asks of its surroundings; tests pass another one. */
+const { WebSocket, BroadcastChannel, crypto, document, navigator } = globalThis;
+
+/** All that the library asks of its surroundings; tests bring their own. */
 export const browser = {
-  WebSocket: globalThis.WebSocket,
-  BroadcastChannel: globalThis.BroadcastChannel,
-  locks: /** @type {LockManager|undefined} */ (globalThis.navigator?.locks),
-  indexedDB: globalThis.indexedDB,
-  crypto: globalThis.crypto,
-  document: /** @type {Document|undefined} */ (globalThis.document),
-  /** Where `online`, `pageshow` and `pagehide` are told; none in Node. */
-  window: /** @type {Window|undefined} */ (/** @type {unknown} */ ('addEventListener' in globalThis ? globalThis : undefined)),
-  online: () => globalThis.navigator?.onLine !== false,
-  visible: () => globalThis.document?.visibilityState !== 'hidden',
-  /** @type {typeof fetch} */
-  fetch: (input, init) => fetch(input, init),
-  /** @type {(run: () => void, after: number) => any} */
-  setTimeout: (run, after) => setTimeout(run, Math.min(after, 2 ** 31 - 1)),
-  /** @type {(timer: any) => void} */
-  clearTimeout: timer => clearTimeout(timer),
-  now: () => Date.now(),
-  random: () => Math.random(),
+  WebSocket, BroadcastChannel, crypto, document, locks: navigator?.locks,
+  window: 'addEventListener' in globalThis ? globalThis : undefined,
+  online: () => navigator?.onLine !== false,
+  visible: () => document?.visibilityState !== 'hidden',
+  fetch: globalThis.fetch.bind(globalThis),
+  setTimeout: (run = () => { }, after = 0) => /** @type {any} */ (setTimeout(run, Math.min(after, 2 ** 31 - 1))),
+  clearTimeout: (/** @type {any} */ timer) => clearTimeout(timer),
+  now: Date.now,
+  random: Math.random,
 };

@@ -1,76 +1,40 @@
-/** @import { Platform, TokenProvider } from './types.js' */
+/** @import { TokenProvider, Tokens } from './types.js' */
 
-/** Thrown by a token provider: there is no token to be had without a person. */
-export class TokenUnavailable extends Error {}
+/** A provider throws it to say: ask a person. */
+export class TokenUnavailable extends Error { }
 
-/**
- * The claims of a JWT, unverified; null for anything else.
- * @param {string} token
- * @returns {Record<string, any>|null}
- */
-export function claimsOf(token) {
+/** The claims of a JWT, unverified; none of anything else. @returns {Record<string, any>} */
+const claimsOf = (token = '') => {
   try {
-    const bytes = Uint8Array.from(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === 'object' ? claims : null;
+    const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, byte => byte.charCodeAt(0))));
   } catch {
-    return null;
+    return {};
   }
-}
+};
 
-/**
- * Whose token it is: its claims without those that differ from token to token. '' where it doesn't tell.
- * @param {string} token
- */
-export function identityOf(token) {
-  const { exp, iat, nbf, jti, ...identity } = claimsOf(token) ?? {};
-  const entries = Object.entries(identity).sort(([a], [b]) => a < b ? -1 : 1);
-  return entries.length > 0 ? JSON.stringify(entries) : '';
-}
+/** Whose token it is; '' where it does not say. */
+export const identityOf = (token = '') => {
+  const { exp, iat, nbf, jti, ...identity } = claimsOf(token);
+  return Object.keys(identity).sort().map(name => JSON.stringify([name, identity[name]])).join();
+};
 
-/**
- * When to ask for the next token, in milliseconds from now: at 80 % of this one's remaining life or a minute before its
- * end, whichever is later. Null where it doesn't tell, or tells by another clock.
- * @param {string} token
- * @param {number} now
- */
-export function renewalOf(token, now) {
-  const left = (claimsOf(token)?.exp ?? 0) * 1_000 - now;
-  return left > 0 ? Math.max(5_000, left * 0.8, left - 60_000) : null;
-}
+/** When to ask for the next one, in ms: at 80 % of its life or a minute before its end. NaN: it, or its clock, does not say. */
+export const renewalOf = (token = '', now = 0) => {
+  const left = claimsOf(token).exp * 1_000 - now;
+  return left > 0 ? Math.max(5_000, left * 0.8, left - 60_000) : NaN;
+};
 
-/** The token at hand; the provider is asked for another one, once at a time, when that was refused or is to be renewed. */
-export class Tokens {
-  #provider;
-  /** @type {string|null} */
-  #token = null;
-  /** @type {Promise<string>|null} */
-  #pending = null;
-
-  /** @param {TokenProvider} provider */
-  constructor(provider) {
-    this.#provider = provider;
-  }
-
-  async get() {
-    return this.#token ?? this.renew();
-  }
-
-  /** @param {string} token the server refused it */
-  refuse(token) {
-    if (token === this.#token) {
-      this.#token = null;
-    }
-  }
-
-  renew() {
-    this.#pending ??= this.#ask().finally(() => { this.#pending = null; });
-    return this.#pending;
-  }
-
-  async #ask() {
-    const token = typeof this.#provider === 'function' ? await this.#provider() : this.#provider;
-    this.#token = token;
-    return token;
-  }
-}
+/** @param {TokenProvider} provider @returns {Tokens} */
+export const tokensOf = provider => {
+  let known = '';
+  /** @type {Promise<string>=} */
+  let pending;
+  const ask = async () => known = typeof provider === 'function' ? await provider() : provider;
+  const renew = () => pending ??= ask().finally(() => { pending = undefined; });
+  return {
+    get: async () => known || renew(),
+    renew,
+    refuse: token => { if (token === known) known = ''; },
+  };
+};

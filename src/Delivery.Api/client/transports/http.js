@@ -1,55 +1,37 @@
-/** @import { Close, LinkOptions } from '../types.js' */
+/** @import { LinkOptions, Platform } from '../types.js' */
 
-/** The close code of PROTOCOL.md, section 8, that says the same as a status. */
-const codes = new Map([[400, 1008], [401, 4401], [403, 4403], [404, 4404], [429, 1013], [503, 1013]]);
+/** A request with a token. @param {Platform} platform @param {URL} url @param {RequestInit} init */
+export const request = ({ fetch }, url, { headers, ...init }, token = '') =>
+  fetch(url, { ...init, cache: 'no-store', headers: { ...headers, Authorization: `Bearer ${token}` } });
 
-/**
- * @param {Response} response
- * @param {number} now
- * @returns {number} milliseconds that it asks to wait (RFC 9110, 10.2.3)
- */
-export function retryAfter(response, now) {
-  const text = response.headers.get('Retry-After') ?? '';
-  return Math.max(0, /^\d+$/.test(text) ? Number(text) * 1_000 : (Date.parse(text) || now) - now);
-}
+/** What it asks to wait, in ms (RFC 9110, 10.2.3). @param {Response} response */
+export const retryAfter = ({ headers }, now = 0) => {
+  const text = headers.get('Retry-After') ?? '';
+  return +text * 1_000 || Math.max(0, Date.parse(text) - now) || 0;
+};
 
-/**
- * @param {Response} response
- * @param {number} now
- * @returns {Close}
- */
-export const closeOf = (response, now) => ({ code: codes.get(response.status), retry: retryAfter(response, now) });
+/** The close code that says the same as a status (PROTOCOL.md, section 8). @type {Record<number, number>} */
+const codes = { 400: 1008, 401: 4401, 403: 4403, 404: 4404, 429: 1013, 503: 1013 };
 
-/**
- * @param {string} url
- * @param {Record<string, string|number|null|undefined>} query
- */
-export function withQuery(url, query) {
+/** @param {Response} response */
+export const closeOf = (response, now = 0) => ({ code: codes[response.status], retry: retryAfter(response, now) });
+
+/** @param {string} url @param {Record<string, any>} query */
+export const withQuery = (url, query) => {
   const target = new URL(url);
-  for (const [name, value] of Object.entries(query)) {
-    value != null && target.searchParams.set(name, String(value));
-  }
-
+  for (const [name, value] of Object.entries(query)) if (value != null) target.searchParams.set(name, value);
   return target;
-}
+};
 
 /**
- * @param {LinkOptions} options
- * @param {string} accept
- * @param {Record<string, string|number|null|undefined>} query
- * @param {RequestInit} [init]
+ * Null: nothing answered. Over HTTP a cursor beside a client id is its ack (PROTOCOL.md, section 2): it is not sent along.
+ * @param {LinkOptions} options @param {RequestInit} init @param {string|null} after
  */
-export const read = ({ url, platform, token }, accept, query, init) => platform.fetch(withQuery(url, query), {
-  ...init, cache: 'no-store', headers: { Accept: accept, Authorization: `Bearer ${token()}` },
-});
+export const read = ({ url, platform, token, client }, init, after, wait = 0) =>
+  request(platform, withQuery(url, { after, client: after ? null : client, wait }), init, token()).catch(() => null);
 
-/**
- * Over HTTP a cursor beside a client id is that client's ack (PROTOCOL.md, section 2).
- * @param {LinkOptions} options
- */
-export const ackOver = options => (/** @type {any} */ frame) => {
-  if (frame.type === 'ack') {
-    read(options, 'application/json', { after: frame.cursor, client: options.client, limit: 1 }, { keepalive: true })
-      .then(response => response.body?.cancel(), () => { });
-  }
+/** @param {LinkOptions} options @returns {(frame: any) => void} */
+export const ackOver = ({ url, platform, token, client }) => ({ type, cursor }) => {
+  if (type !== 'ack') return;
+  request(platform, withQuery(url, { after: cursor, client, limit: 1 }), { keepalive: true }, token()).catch(() => { });
 };

@@ -1,45 +1,31 @@
-/** @import { Link, LinkOptions } from '../types.js' */
+/** @import { Open } from '../types.js' */
 import { withQuery } from './http.js';
 
-/**
- * @param {LinkOptions} options
- * @returns {Link}
- */
-export function openWebSocket({ url, token, after, client, platform, onFrame, onClose }) {
-  const target = withQuery(url, { after, client });
-  target.protocol = target.protocol === 'https:' ? 'wss:' : 'ws:';
-  /** @type {WebSocket|undefined} */
+/** @type {Open} */
+export const openWebSocket = ({ url, token, after, client, platform, onFrame, onClose }) => {
+  const target = withQuery(url.replace(/^http/, 'ws'), { after, client });
+  /** @type {WebSocket} */
   let socket;
+  const close = () => {
+    onFrame = onClose = () => { };
+    socket?.close();
+  };
   try {
     socket = new platform.WebSocket(target.href, ['agent-events.v1', `bearer.${token()}`]);
+    socket.onmessage = ({ data }) => {
+      try {
+        onFrame(JSON.parse(data), data.length);
+      } catch {
+        onClose({});
+      }
+    };
+    socket.onclose = ({ code }) => onClose({ code });
   } catch {
-    // A token that is no valid subprotocol is none of the service's.
+    // A token that is no subprotocol is none of the service's.
     queueMicrotask(() => onClose({ code: 4401 }));
-    return { close() { onClose = () => { }; } };
   }
-
-  const close = () => {
-    if (socket) {
-      socket.onmessage = socket.onclose = null;
-      socket.close();
-      socket = undefined;
-    }
-  };
-  socket.onmessage = ({ data }) => {
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      close();
-      onClose({});
-      return;
-    }
-
-    onFrame(frame, data.length);
-  };
-  socket.onclose = ({ code }) => onClose({ code });
   return {
     close,
-    send: frame => socket?.readyState === 1 && socket.send(JSON.stringify(frame)),
+    send: frame => { if (socket.readyState === 1) socket.send(JSON.stringify(frame)); },
   };
-}
+};

@@ -1,0 +1,14 @@
+/** @import { Platform } from './types.js' */
+
+/** Timers by name, one each. @param {Platform} platform */
+export const timers = ({ setTimeout, clearTimeout }) => {
+  /** @type {Record<string, any>} */
+  const all = {};
+  return {
+    after(name = '', milliseconds = 0, run = () => { }) {
+      clearTimeout(all[name]);
+      all[name] = setTimeout(run, milliseconds);
+    },
+    clear: () => Object.values(all).forEach(clearTimeout),
+  };
+};
