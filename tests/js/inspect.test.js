@@ -112,13 +112,13 @@ test('rows can be filtered by type, thread, run and any text', () => {
   rows.add(eventsOf('one', [['agent_started'], ['agent_message', { text: 'Über den Wolken' }]], { thread: 'a' }), null);
   rows.filter({ type: 'agent_message' });
   assert.equal(rows.passing.length, 1);
-  rows.add(eventsOf('two', [['agent_message', { text: 'x' }]], { thread: 'b' }), null);
+  rows.add(eventsOf('two', [['agent_message', { text: 'x' }], ['agent_completed']], { thread: 'b' }), null);
   assert.equal(rows.passing.length, 2, 'what arrives is filtered too');
   rows.filter({ thread: 'b' });
-  assert.deepEqual(rows.passing.map(row => row.run), ['two']);
+  assert.deepEqual(rows.passing.map(row => row.position), [1]);
   rows.filter({ thread: '', run: 'one', text: 'über' });
   assert.deepEqual(rows.passing.map(row => row.position), [2]);
-  assert.deepEqual([...rows.types], [['agent_started', 1], ['agent_message', 2]]);
+  assert.deepEqual([...rows.types], [['agent_started', 1], ['agent_message', 2], ['agent_completed', 1]]);
 });
 
 test('a row has the size of its event in bytes, and a latency only if it arrived live', () => {
