@@ -1,30 +1,33 @@
-/**
- * Which transport to use. Two failures in a row lead to the next, and from the last to the first, since then it was not the
- * transport. A better one is tried after 5 minutes, ever more seldom.
- */
+const soon = 5_000, minute = 60_000;
+
+/** Which transport: the next after two failures in a row; after the last the first, since then it was not the transport. */
 export const ladder = (rungs = ['']) => {
-  let at = 0, failures = 0, trials = 0;
+  let at = 0, failures = 0, trials = 0, wait = 5 * minute;
   return {
     rung: () => rungs[at],
     /** Each better one in turn. */
     better: () => rungs[trials % at],
-    /** Milliseconds until one is to be tried; NaN at the top. */
-    patience: () => at ? Math.min(5 * 2 ** trials, 60) * 60_000 : NaN,
+    /** In ms; NaN at the top. */
+    patience: () => at ? wait : NaN,
     worked(rung = '') {
       at = rungs.indexOf(rung);
       failures = 0;
-      if (!at) trials = 0;
+      if (!at) wait = 5 * minute;
     },
     failed() {
       if (++failures < 2) return;
       failures = 0;
       at = (at + 1) % rungs.length;
     },
-    trialFailed: () => trials++,
-    /** The network is another, or none: from the top, where one more failure is enough. */
+    trialFailed() {
+      trials++;
+      wait = Math.min(2 * wait, 60 * minute);
+    },
+    /** The network, and no transport, was to blame: from the top, where one more failure is enough. */
     restart() {
       if (at) failures = 1;
       at = 0;
+      wait = soon;
     },
   };
 };
