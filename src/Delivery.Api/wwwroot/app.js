@@ -29,7 +29,7 @@ const threadList = new ThreadList(find('threads'), find('more-threads'), { onOpe
 function signIn(user, given) {
   account?.events.close();
   const ifCurrent = act => (...values) => account === signedIn && act(...values);
-  const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) ?? 'main' }, {
+  const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) }, {
     onChange: ifCurrent(changed),
     onReset: ifCurrent(restart),
     onState: ifCurrent(showConnection),
@@ -77,8 +77,9 @@ function draw() {
     return;
   }
 
-  const { projection, thread, runs, history, stopping } = account;
-  const threads = threadsOf(projection);
+  const threads = threadsOf(account.projection);
+  account.thread ??= threads[0]?.id ?? 'main';
+  const { thread, runs, history, stopping } = account;
   const title = threads.find(({ id }) => id === thread)?.title ?? 'New thread';
   threadList.show(threads, thread);
   setText(find('title'), title);
@@ -110,6 +111,7 @@ const isOpen = () => ['live', 'degraded'].includes(account.events.state.status);
 const running = () => account.runs.findLast(run => !hasEnded(run));
 
 function send(text) {
+  account.thread ??= 'main';
   account.send(text);
   reading.toEnd();
 }
