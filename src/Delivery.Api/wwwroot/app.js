@@ -15,6 +15,8 @@ import { ThreadList, threadsOf } from './threads.js';
 /** @type {Account|null} */
 let account = null;
 let isDrawing = false;
+/** The newest run of the open thread as it was drawn last. */
+let newest;
 
 const reading = new ReadingPosition(find('transcript'), find('content'), find('newer'));
 const connection = new ConnectionView({ onRetry: () => account.events.reconnect() });
@@ -30,7 +32,7 @@ function signIn(user, given) {
   account?.events.close();
   const ifCurrent = act => (...values) => account === signedIn && act(...values);
   const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) }, {
-    onChange: ifCurrent(changed),
+    onChange: ifCurrent(scheduleDraw),
     onReset: ifCurrent(restart),
     onState: ifCurrent(showConnection),
   });
@@ -40,11 +42,6 @@ function signIn(user, given) {
   find('signed-in').hidden = given === null;
   showConnection(account.events.state);
   restart();
-}
-
-function changed() {
-  reading.arrived();
-  scheduleDraw();
 }
 
 function restart() {
@@ -88,6 +85,11 @@ function draw() {
   composer.show(running() !== undefined, stopping.has(running()?.id));
   if (!runList.show(runs, history.counts, stopping)) {
     scheduleDraw();
+  }
+
+  if (runs.at(-1) !== newest) {
+    newest = runs.at(-1);
+    reading.arrived();
   }
 
   announce();
