@@ -16,8 +16,8 @@
 #define ENDING 1
 #define LOST   2
 
-/* The event that comes with changes of the caller's own. */
-#ifdef LIMIT_ID_OF_TWO_CALLERS
+/* The event that comes with changes of the caller's own. TWO_CALLERS: the one that is posted to both, in one generation. */
+#if defined(TWO_CALLERS) || defined(LIMIT_ID_OF_TWO_CALLERS)
 #define OWN SHARED
 #define OWN_ATTEMPT 0
 #else
@@ -99,11 +99,18 @@ inline rollBack() { lock = 0; printf("that is rolled back\n") }
 #define CUT (IS_NEW && faults)
 inline cut() { faults--; unsettledAt = at; unsettledIn = g; printf("the connection is cut at COMMIT\n") }
 
+#define BY_IDS (IS_DUPLICATE && known == unsettledAt)
+#ifdef BUG_SETTLED_BY_IDS
+#define WENT BY_IDS
+#else
+#define WENT ((g == unsettledIn && went) || (g != unsettledIn && BY_IDS))
+#endif
+
 /* --- Producers ------------------------------------------------------------------------------------------------------------ */
 
 active proctype Process1() {
     byte g, at, known, unsettledAt, unsettledIn;
-    bool fenced;
+    bool fenced, went;                 /* went: what pg_xact_status says of the COMMIT without reply */
     {
         skip;
 #if (JOBS & 1) && OWN != SHARED
@@ -125,17 +132,18 @@ ending: begin(1, OWN, OWN_ATTEMPT);
         :: atomic { IS_REFUSED -> rollBack(); assert(!position[OWN] && !changes); goto done }
         :: atomic { IS_DUPLICATE -> lock = 0; changes++; goto told }   /* never, once the outcome is settled first */
         :: atomic { IS_NEW -> store(OWN, OWN_ATTEMPT, 1); changes++; offer(1, OWN, g); goto told }
-        :: atomic { CUT -> cut(); if :: store(OWN, OWN_ATTEMPT, 1); changes++ :: rollBack() fi }
+        :: atomic { CUT -> cut(); if :: store(OWN, OWN_ATTEMPT, 1); changes++; went = true :: rollBack(); went = false fi }
         fi;
         if
         :: goto done                   /* the log can't be asked: CommitOutcomeUnknownException */
         :: skip
         fi;
 #ifndef BUG_REPEAT_UNSETTLED
-        /* SettleAsync: the append is the question, and is rolled back. */
+        /* SettleAsync: an append, which is rolled back, waits for the lock and finds the ids. The database knows what became of
+           the transaction, but of another generation only the ids can tell. */
         begin(1, OWN, OWN_ATTEMPT);
         if
-        :: atomic { IS_DUPLICATE && known == unsettledAt -> rollBack(); offer(1, OWN, unsettledIn); goto told }
+        :: atomic { WENT -> rollBack(); offer(1, OWN, unsettledIn); goto told }
         :: atomic { else -> rollBack() }
         fi;
 #endif
@@ -144,7 +152,7 @@ told:   assert(position[OWN] && changes == 1);
 done:   skip
 #endif
     } unless { !alive[1] };
-    atomic { g = 0; at = 0; known = 0; fenced = false; unsettledAt = 0; unsettledIn = 0 }
+    atomic { g = 0; at = 0; known = 0; fenced = false; went = false; unsettledAt = 0; unsettledIn = 0 }
 }
 
 active proctype Process2() {
@@ -202,7 +210,9 @@ end: do
     :: atomic { alive[1] && expired[1] -> expired[1] = false }
     :: atomic { alive[2] && expired[2] -> expired[2] = false }
     /* LogAdmin.BeginEpochAsync, PostgresLog.RaiseGenerationAsync */
+#ifndef TWO_CALLERS
     :: atomic { faults && generation == 1 -> faults--; generation = 2; printf("the generation is raised\n") }
+#endif
     :: faults -> faults = 0            /* no more of them */
     od
 }

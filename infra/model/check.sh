@@ -151,6 +151,7 @@ check() {
   begin 'append: an event posted to two processes, three faults' holds append -DJOBS=1 -DFAULTS=3
   begin 'append: a run ended by two processes, three faults' holds append -DJOBS=2 -DFAULTS=3
   begin 'append: both, one fault, and every statement is reached' is_all_reached append -DJOBS=3 -DFAULTS=1
+  begin 'append: an event that two callers commit with changes of their own, three faults' holds append -DJOBS=1 -DTWO_CALLERS -DFAULTS=3
   begin 'append: an event posted to two processes, every run ends' ends append -DJOBS=1 -DFAULTS=2
   begin 'append: a run ended by two processes, every run ends' ends append -DJOBS=2 -DFAULTS=2
   begin 'delivery: two events, two faults' holds delivery -DFAULTS=2
@@ -164,6 +165,7 @@ check() {
   shows append BUG_FENCE_BEFORE_LOCK '(attempt==' -DJOBS=2
   shows append BUG_FENCE_BEFORE_IDS '!(position[1])&& !(changes)' -DJOBS=2
   shows append BUG_REPEAT_UNSETTLED '(position[1]&&(changes==1))' -DJOBS=2
+  shows append BUG_SETTLED_BY_IDS '(position[0]&&(changes==1))' -DJOBS=1 -DTWO_CALLERS
   shows append BUG_DELETE_BEFORE_CONFIRM '!(owed[0])' -DJOBS=1
   shows append BUG_SWEEP_DELETES '(owner[e]==0)' -DJOBS=1
   shows append BUG_DELETE_ANY_GENERATION '(owner[e]==0)' -DJOBS=1

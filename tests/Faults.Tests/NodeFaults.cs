@@ -132,16 +132,13 @@ public sealed class NodeFaults(SharedCluster shared)
     {
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
-        var broker = new BrokerControl(shared.Rabbit, shared.Cluster.VirtualHost);
-        var clock = Stopwatch.StartNew();
         using (scenario.History.Break("nobody is bound to the exchange of pages"))
         {
-            var bindings = await broker.UnbindNodesAsync();
-            await alice.AppendAsync(TestContext.Current.CancellationToken);
-            await Eventually.HoldsAsync(
-                "the page was confirmed, to nobody",
-                shared.Cluster.OwesNothingAsync);
-            await broker.BindNodesAsync(bindings);
+            await new BrokerControl(shared.Rabbit, shared.Cluster.VirtualHost).LosePagesAsync(async () =>
+            {
+                await alice.AppendAsync(TestContext.Current.CancellationToken);
+                await Eventually.HoldsAsync("the page was confirmed, to nobody", shared.Cluster.OwesNothingAsync);
+            });
         }
 
         await alice.SeesEverythingAsync(TimeSpan.FromSeconds(2));

@@ -13,6 +13,7 @@ internal sealed partial class HeadPoller : BackgroundService
 {
     private static readonly TimeSpan Pass = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FastPass = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
@@ -88,7 +89,7 @@ internal sealed partial class HeadPoller : BackgroundService
         }
 
         var soonest = _lastPass + _time.Ticks(FastPass);
-        await _hub.HeadsWanted.WaitAsync(soonest > _time.GetTimestamp() ? soonest : _time.After(FastPass));
+        await _hub.HeadsWanted.WaitAsync(soonest > _time.GetTimestamp() ? soonest : _time.After(LookEvery));
     }
 
     // Pages that keep being lost ask for a pass each: one in a while is enough.

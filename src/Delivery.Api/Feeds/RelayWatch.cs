@@ -5,8 +5,8 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal sealed class RelayWatch(TimeProvider time)
 {
-    /// <summary>A relay beacons every second: longer silence means that its pages do not get here.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+    /// <summary>A relay beacons every 500 ms: silence for longer than this means that its pages do not get here.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(1200);
 
     private readonly Dictionary<Guid, Seen> _relays = [];
     private readonly Dictionary<Guid, long> _unheardSince = [];

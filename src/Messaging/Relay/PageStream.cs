@@ -14,14 +14,14 @@ internal sealed class PageStream(
     IOptions<BusOptions> options,
     TimeProvider time)
 {
-    /// <summary>Time between beacons. Nodes take two seconds of silence for a fault.</summary>
-    public static readonly TimeSpan BeaconInterval = TimeSpan.FromSeconds(1);
+    /// <summary>Time between beacons. Nodes take the silence of more than two of them for a fault.</summary>
+    public static readonly TimeSpan BeaconInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long an event waits for a page worth its cost while the window has room.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
 
     // Older than this, an event is late: the nodes are told to read it from the log.
-    private static readonly TimeSpan Late = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(750);
     private static readonly TimeSpan BeaconPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan GoodbyePatience = TimeSpan.FromSeconds(1);
 

@@ -23,7 +23,8 @@ internal sealed class AppendJudge
     {
         var judge = new AppendJudge(log);
         var outcomes = units.Select(unit => UnitOutcome.From(unit, judge.Judge(unit), log.Generation)).ToList();
-        return new AppendPlan(log.Generation, log.OutboxId, outcomes, judge._events, judge._planned.Values, [.. judge._ranges.Values], log.Identity);
+        return new AppendPlan(
+            log.Generation, log.OutboxId, outcomes, judge._events, judge._planned.Values, [.. judge._ranges.Values], log.Identity, log.Transaction);
     }
 
     private List<AppendRow> Judge(IReadOnlyList<NewEvent> unit)

@@ -7,13 +7,15 @@ namespace Pipeline.Persistence;
 /// <param name="Known">Events that are stored already, by their ids.</param>
 /// <param name="OutboxId">Reserved for the outbox row.</param>
 /// <param name="Identity">What the generation is to hold for, where nothing was ever appended; else null.</param>
+/// <param name="Transaction">The database's number of the transaction; null where it has none.</param>
 internal sealed record AppendLookup(
     long Generation,
     long OutboxId,
     IReadOnlyDictionary<StreamKey, StreamHead> Heads,
     IReadOnlyDictionary<(StreamKey Stream, Guid Id), KnownEvent> Known,
     IReadOnlyDictionary<RunKey, RunState> Runs,
-    DatabaseIdentity? Identity = null);
+    DatabaseIdentity? Identity = null,
+    ulong? Transaction = null);
 
 /// <summary>Another one than before means that commits may have been lost.</summary>
 internal sealed record DatabaseIdentity(string SystemId, string Timeline);
@@ -45,7 +47,8 @@ internal sealed record AppendPlan(
     IReadOnlyList<PlannedEvent> Events,
     IReadOnlyCollection<PlannedRun> Runs,
     IReadOnlyList<PlannedRange> Ranges,
-    DatabaseIdentity? Identity)
+    DatabaseIdentity? Identity,
+    ulong? Transaction)
 {
     public bool StoresNothing => Events.Count == 0;
 
@@ -55,7 +58,10 @@ internal sealed record AppendPlan(
 
     /// <summary>What is done once the plan is carried out.</summary>
     public StoredAppend Stored => new(
-        Outcomes, StoresNothing ? null : new CommittedBatch(OutboxId, Generation, [.. Ranges.Select(range => range.Committed)], null));
+        Outcomes,
+        StoresNothing ? null : new CommittedBatch(OutboxId, Generation, [.. Ranges.Select(range => range.Committed)], null),
+        Generation,
+        Transaction);
 }
 
 /// <param name="Body">With the sequence that the log gave, where the producer gave none.</param>

@@ -97,21 +97,22 @@ internal sealed partial class AppendRunner(
     }
 
     /// <summary>Whether <paramref name="found"/> is what <paramref name="unsettled"/> stored: then that one was committed.</summary>
-    public AppendResult? Settle(StoredAppend? unsettled, StoredAppend found)
-    {
-        if (unsettled?.Units[0].Result is not { } before || found.Units[0].Result is not { } now
-            || !now.Events.Select(e => e.Position).SequenceEqual(before.Events.Select(e => e.Position))
-            || now.Events.Any(e => !e.Duplicate))
-        {
-            return null;
-        }
+    public AppendResult? Settle(StoredAppend? unsettled, StoredAppend found) =>
+        unsettled?.Units[0].Result is { } before && found.Units[0].Result is { } now
+            && now.Events.Select(e => e.Position).SequenceEqual(before.Events.Select(e => e.Position))
+            && now.Events.All(e => e.Duplicate)
+                ? Committed(unsettled)
+                : null;
 
-        if (unsettled.Batch is { } batch)
+    /// <summary>What follows a commit of a single unit.</summary>
+    public AppendResult Committed(StoredAppend stored)
+    {
+        if (stored.Batch is { } batch)
         {
             HandOver(batch);
         }
 
-        return before;
+        return stored.Units[0].ResultOrThrow();
     }
 
     /// <summary>Does it again after deadlocks, lost connections and the like, a few times; each time from the start.</summary>

@@ -97,12 +97,7 @@ internal sealed class CallerCommit(
             }
         }
 
-        if (stored.Batch is { } batch)
-        {
-            runner.HandOver(batch);
-        }
-
-        return new Outcome(stored.Units[0].ResultOrThrow(), null);
+        return new Outcome(runner.Committed(stored), null);
     }
 
     /// <summary>Not by the caller's token: cancelling a COMMIT that was sent would only hide its outcome.</summary>
@@ -130,20 +125,29 @@ internal sealed class CallerCommit(
         return isTimeout;
     }
 
-    /// <summary>Asks on another connection, behind the head lock, whether the ids are there. Null: they are not.</summary>
+    /// <summary>Whether it was committed after all. Null: it was not.</summary>
     private async Task<AppendResult?> SettleAsync(IReadOnlyList<NewEvent> unit, StoredAppend stored, Exception lost)
     {
-        if (stored.Batch is null)
+        var (committed, found) = await AskAsync(unit, stored, lost);
+        return committed switch
         {
-            throw Unknown("no event was new, so the log can't tell", lost);
-        }
+            true => runner.Committed(stored),
+            false => null,
 
+            // By the ids, for which another caller's commit of the same events answers as well.
+            null when stored.Batch is not null => runner.Settle(stored, found),
+            null => throw Unknown("no event was new, so the log can't tell", lost),
+        };
+    }
+
+    private async Task<(bool? Committed, StoredAppend Found)> AskAsync(IReadOnlyList<NewEvent> unit, StoredAppend stored, Exception lost)
+    {
         using var bound = new CancellationTokenSource(_settleFor, time);
         while (true)
         {
             try
             {
-                return await AskAsync(unit, stored, bound.Token);
+                return await AskOnceAsync(unit, stored, bound.Token);
             }
             catch (GenerationMovedException moved) when (!bound.IsCancellationRequested)
             {
@@ -160,15 +164,21 @@ internal sealed class CallerCommit(
         }
     }
 
-    private async Task<AppendResult?> AskAsync(IReadOnlyList<NewEvent> unit, StoredAppend stored, CancellationToken cancellationToken)
+    /// <summary>
+    /// On another connection, behind the head lock. The append itself is the question: it finds all ids, or it stores some, which
+    /// the rollback takes back. Of a transaction of the same generation the database knows what became of it.
+    /// </summary>
+    private async Task<(bool? Committed, StoredAppend Found)> AskOnceAsync(
+        IReadOnlyList<NewEvent> unit, StoredAppend stored, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-
-        // The append itself is the question: it finds all ids, or it stores some, which the rollback takes back.
         var found = await database.Log.AppendAsync(transaction, [unit], runner.Mode(wait: true), cancellationToken);
+        var committed = found.Generation == stored.Generation
+            ? await database.Log.WasCommittedAsync(transaction, stored, cancellationToken)
+            : null;
         await transaction.RollbackAsync(cancellationToken);
-        return runner.Settle(stored, found);
+        return (committed, found);
     }
 
     private static CommitOutcomeUnknownException Unknown(string why, Exception lost) => new(

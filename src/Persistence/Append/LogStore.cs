@@ -56,6 +56,13 @@ internal abstract class LogStore : IAsyncDisposable
     /// <summary>Raises the generation, once for however many processes ask.</summary>
     public abstract Task RaiseGenerationAsync(GenerationMovedException moved, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Whether what a transaction of this generation stored is committed, asked behind the locks that it held. Null: the database
+    /// does not know.
+    /// </summary>
+    public virtual Task<bool?> WasCommittedAsync(DbTransaction asking, StoredAppend stored, CancellationToken cancellationToken) =>
+        Task.FromResult<bool?>(null);
+
     /// <summary>What to do about an exception.</summary>
     public abstract Failure Classify(Exception exception);
 

@@ -19,7 +19,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
         Add(batch, PostgresAppendSql.FindRuns, Column(runs, run => run.Stream.Value), Column(runs, run => run.Run));
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        var (generation, outboxId, identity) = await ReadGenerationAsync(reader, cancellationToken);
+        var (generation, outboxId, identity, own) = await ReadGenerationAsync(reader, cancellationToken);
         var heads = await ReadHeadsAsync(reader, generation, cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         var known = new Dictionary<(StreamKey, Guid), KnownEvent>();
@@ -37,7 +37,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
                 reader.GetString(1), reader.GetInt32(2) >= (int)RunStatus.Completed, reader.GetInt32(3), reader.GetInt64(4));
         }
 
-        return new AppendLookup(generation, outboxId, heads, known, states, identity);
+        return new AppendLookup(generation, outboxId, heads, known, states, identity, own);
     }
 
     /// <summary>Locks one head. Null: it is locked by another or missing, and the mode is not to wait.</summary>
@@ -46,7 +46,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
         await using var batch = NewBatch();
         AddLocks(batch, [stream]);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        var (generation, _, _) = await ReadGenerationAsync(reader, cancellationToken);
+        var (generation, _, _, _) = await ReadGenerationAsync(reader, cancellationToken);
         var heads = await ReadHeadsAsync(reader, generation, cancellationToken);
         return heads.TryGetValue(stream, out var head) ? head : null;
     }
@@ -120,7 +120,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
         Add(batch, mode.Wait ? PostgresAppendSql.Lock : PostgresAppendSql.LockFree, Column(streams, stream => stream.Value));
     }
 
-    private static async Task<(long Generation, long OutboxId, DatabaseIdentity? ToRecord)> ReadGenerationAsync(
+    private static async Task<(long Generation, long OutboxId, DatabaseIdentity? ToRecord, ulong Transaction)> ReadGenerationAsync(
         NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
         if (!await reader.ReadAsync(cancellationToken))
@@ -128,11 +128,11 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
             throw new InvalidOperationException("Table pipeline.log_generation is empty; the schema was not made by 'migrate'");
         }
 
-        var (generation, outboxId) = (reader.GetInt64(0), reader.GetInt64(5));
+        var (generation, outboxId, transaction) = (reader.GetInt64(0), reader.GetInt64(5), reader.GetFieldValue<ulong>(6));
         var stored = new DatabaseIdentity(reader.GetString(1), reader.GetString(2));
         var current = new DatabaseIdentity(reader.GetString(3), reader.GetString(4));
-        return stored == current ? (generation, outboxId, null)
-            : stored.SystemId.Length == 0 ? (generation, outboxId, current)
+        return stored == current ? (generation, outboxId, null, transaction)
+            : stored.SystemId.Length == 0 ? (generation, outboxId, current, transaction)
             : throw new GenerationMovedException(current, generation);
     }
 

@@ -8,7 +8,7 @@ namespace Pipeline.Persistence;
 internal static class PostgresAppendSql
 {
     /// <summary>
-    /// The generation, what it was set on, and an id for the outbox row; bounds the transaction. $1 lock, $2 statement, $3 idle
+    /// The generation, what it was set on, an id for the outbox row and the transaction's own; bounds the transaction. $1 lock, $2 statement, $3 idle
     /// timeout, in milliseconds. One plan serves every append: arrays of another length are no reason for another.
     /// </summary>
     public const string BeginOwn = $"""
@@ -122,9 +122,12 @@ internal static class PostgresAppendSql
         where id = 1 and (system_id, timeline) is distinct from ($1, $2)
         """;
 
+    /// <summary>Null: so long ago that nobody knows. $1 transaction of this server and timeline that is over.</summary>
+    public const string WasCommitted = "select pg_xact_status($1) = 'committed'";
+
     private const string Generation = """
         g.generation, g.system_id, g.timeline, (select c.system_identifier::text from pg_control_system() c),
-               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), nextval('pipeline.outbox_id_seq')
+               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), nextval('pipeline.outbox_id_seq'), pg_current_xact_id()
         """;
 
     private const string Heads =

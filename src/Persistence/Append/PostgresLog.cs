@@ -85,6 +85,14 @@ internal sealed class PostgresLog : LogStore
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    public override async Task<bool?> WasCommittedAsync(DbTransaction asking, StoredAppend stored, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            PostgresAppendSql.WasCommitted, (NpgsqlConnection)asking.Connection!, (NpgsqlTransaction)asking);
+        command.Parameters.Add(new NpgsqlParameter { Value = stored.Transaction!.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Xid8 });
+        return await command.ExecuteScalarAsync(cancellationToken) as bool?;
+    }
+
     public override Failure Classify(Exception exception)
     {
         var cause = exception;

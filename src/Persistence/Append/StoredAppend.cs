@@ -3,7 +3,9 @@ namespace Pipeline.Persistence;
 /// <summary>What one transaction's append did.</summary>
 /// <param name="Units">One outcome a unit, in the order given.</param>
 /// <param name="Batch">What the transaction owes to the bus; null when nothing new was stored.</param>
-internal sealed record StoredAppend(IReadOnlyList<UnitOutcome> Units, CommittedBatch? Batch);
+/// <param name="Generation">That of the database; under another one <paramref name="Transaction"/> says nothing.</param>
+/// <param name="Transaction">The database's number of the transaction; null where it has none.</param>
+internal sealed record StoredAppend(IReadOnlyList<UnitOutcome> Units, CommittedBatch? Batch, long Generation, ulong? Transaction);
 
 /// <summary>Exactly one of the three is set.</summary>
 /// <param name="Skipped">A head was missing or locked, and the append was not to wait.</param>

@@ -45,7 +45,7 @@ public sealed class RelayWatchTests
     }
 
     [Fact]
-    public void Silence_counts_after_two_seconds_until_the_relay_speaks_says_goodbye_or_is_dead()
+    public void Silence_counts_after_more_than_two_beacons_until_the_relay_speaks_says_goodbye_or_is_dead()
     {
         Page(1);
         _time.Advance(RelayWatch.Silence);
@@ -66,7 +66,7 @@ public sealed class RelayWatchTests
     }
 
     [Fact]
-    public void A_process_that_has_a_lease_and_was_never_heard_counts_as_silent_after_two_seconds()
+    public void A_process_that_has_a_lease_and_was_never_heard_counts_as_silent_as_soon()
     {
         Assert.False(_watch.IsAnySilent([Relay], []));
         _time.Advance(RelayWatch.Silence);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Pipeline.Testing;
+using RabbitMQ.Client;
 
 namespace Pipeline.Faults.Tests;
 
@@ -15,17 +16,26 @@ internal sealed class BrokerControl(RabbitServer rabbit, string virtualHost)
         """);
 
     /// <summary>Takes every node off the exchange of pages; their connections and queues stay.</summary>
-    /// <returns>What <see cref="BindNodesAsync"/> takes.</returns>
-    public Task<string> UnbindNodesAsync() => rabbit.ControlAsync("eval", $$"""
-        B = rabbit_binding:list_for_source(rabbit_misc:r(<<"{{virtualHost}}">>, exchange, <<"{{Pages}}">>)),
-        [rabbit_binding:remove(X, <<"test">>) || X <- B],
-        base64:encode(term_to_binary(B)).
-        """);
+    public async Task UnbindNodesAsync()
+    {
+        var nodes = await NodeQueuesAsync();
+        await UseAsync(channel => UnbindAsync(channel, nodes));
+    }
 
-    /// <summary>Puts them back, if they have not seen to it themselves.</summary>
-    public Task BindNodesAsync(string bindings) => rabbit.ControlAsync("eval", $$"""
-        [rabbit_binding:add(X, <<"test">>) || X <- binary_to_term(base64:decode({{bindings.Trim()}}))], ok.
-        """);
+    /// <summary>Loses what is published meanwhile; so short a while that no beacon is missed.</summary>
+    public async Task LosePagesAsync(Func<Task> meanwhile)
+    {
+        var nodes = await NodeQueuesAsync();
+        await UseAsync(async channel =>
+        {
+            await UnbindAsync(channel, nodes);
+            await meanwhile();
+            foreach (var node in nodes)
+            {
+                await channel.ExchangeBindAsync(node, Pages, routingKey: "");
+            }
+        });
+    }
 
     /// <summary>Bounds the queue of every node to one message, which the next one pushes out.</summary>
     public Task BoundNodeQueuesAsync() => rabbit.ControlAsync(
@@ -75,4 +85,27 @@ internal sealed class BrokerControl(RabbitServer rabbit, string virtualHost)
 
     /// <summary>Loses every message of a queue.</summary>
     public Task PurgeAsync(string queue) => rabbit.ControlAsync("purge_queue", "-p", virtualHost, queue);
+
+    private static async Task UnbindAsync(IChannel channel, IEnumerable<string> nodes)
+    {
+        foreach (var node in nodes)
+        {
+            await channel.ExchangeUnbindAsync(node, Pages, routingKey: "");
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> NodeQueuesAsync() =>
+        [.. (await QueuesAsync()).Where(queue => queue.StartsWith("delivery.", StringComparison.Ordinal))];
+
+    /// <summary>Does something with a plain client.</summary>
+    private async Task UseAsync(Func<IChannel, Task> use)
+    {
+        var factory = new ConnectionFactory
+        {
+            HostName = rabbit.Host, Port = rabbit.Port, VirtualHost = virtualHost, UserName = rabbit.Username, Password = rabbit.Password,
+        };
+        await using var connection = await factory.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await use(channel);
+    }
 }

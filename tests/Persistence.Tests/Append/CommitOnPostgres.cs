@@ -59,12 +59,46 @@ public sealed class CommitOnPostgres() : CommitCompliance("postgres")
         Assert.Equal(1, await HeadAsync());
     }
 
-    [Fact]
-    public async Task With_repeated_events_alone_an_unknown_outcome_stays_unknown()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_commit_of_repeated_events_alone_is_settled_as_well(bool isCommitted)
     {
         var thought = Events.Thinking() with { Time = DateTimeOffset.UnixEpoch };
         await One.AppendAsync(thought);
-        await using var shop = await OpenShopAsync(options => options.AddInterceptors(new CommitBreaker(isCommitted: true)));
+        await using var shop = await OpenShopAsync(options => options.AddInterceptors(new CommitBreaker(isCommitted)));
+        shop.Orders.Add(new Order { Name = "tea" });
+
+        var result = await One.Log.CommitAsync(shop, [thought], Stop);
+
+        Assert.True(result.Events.Single().Duplicate);
+        Assert.Equal(["tea"], await OrdersAsync());
+        Assert.Equal(1, await HeadAsync());
+    }
+
+    [Fact]
+    public async Task A_commit_that_never_arrived_is_not_taken_for_another_callers_of_the_same_id()
+    {
+        var thought = Events.Thinking() with { Time = DateTimeOffset.UnixEpoch };
+        var breaker = new CommitBreaker(isCommitted: false, afterwards: () => Two.AppendAsync(thought));
+        await using var shop = await OpenShopAsync(options => options.AddInterceptors(breaker));
+        shop.Orders.Add(new Order { Name = "tea" });
+
+        var result = await One.Log.CommitAsync(shop, [thought], Stop);
+
+        Assert.Equal([(1L, true)], result.Events.Select(e => (e.Position, e.Duplicate)));
+        Assert.Equal(["tea"], await OrdersAsync());
+    }
+
+    [Fact]
+    public async Task After_a_failover_with_repeated_events_alone_an_unknown_outcome_stays_unknown()
+    {
+        var thought = Events.Thinking() with { Time = DateTimeOffset.UnixEpoch };
+        await One.AppendAsync(thought);
+        var breaker = new CommitBreaker(
+            isCommitted: true,
+            afterwards: () => QueryAsync(context => context.Database.ExecuteSqlRawAsync("update pipeline.log_generation set timeline = '0'", Stop)));
+        await using var shop = await OpenShopAsync(options => options.AddInterceptors(breaker));
         shop.Orders.Add(new Order { Name = "tea" });
 
         await Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => One.Log.CommitAsync(shop, [thought], Stop));
@@ -103,7 +137,7 @@ public sealed class CommitOnPostgres() : CommitCompliance("postgres")
     protected override async Task<string> OtherDatabaseAsync() => await (await ServerAsync()).CreateDatabaseAsync();
 
     /// <summary>Breaks the first COMMIT: before the server has it, or after it did.</summary>
-    private sealed class CommitBreaker(bool isCommitted) : DbTransactionInterceptor
+    private sealed class CommitBreaker(bool isCommitted, Func<Task>? afterwards = null) : DbTransactionInterceptor
     {
         public int Commits { get; private set; }
 
@@ -125,6 +159,7 @@ public sealed class CommitOnPostgres() : CommitCompliance("postgres")
             await killer.OpenAsync(cancellationToken);
             await using var kill = new NpgsqlCommand($"select pg_terminate_backend({connection.ProcessID}, 5000)", killer);
             await kill.ExecuteScalarAsync(cancellationToken);
+            await (afterwards?.Invoke() ?? Task.CompletedTask);
             return isCommitted ? throw new NpgsqlException("the reply was lost", new IOException("connection reset")) : result;
         }
     }
