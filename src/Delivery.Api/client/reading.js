@@ -92,6 +92,7 @@ export const reading = (options, reader) => {
     },
     onState(state) {
       link = state;
+      if (state.status !== 'open') isLive = false;
       tellState();
       if (state.status !== 'closed') reader.changed();
       else if (state.reason === 'replaced' && peers) {

@@ -1,14 +1,16 @@
-import { hasEnded, lastMessage } from './runs.js';
+import { hasEnded } from './history.js';
+import { describeFailure } from './failures.js';
 
 /**
- * What a person who listens to the page should hear of a change, in few words: milestones and the answer, not every
- * piece of streamed text.
+ * What a person who listens to the page should hear of a change in the thread that is open, in few words: milestones and
+ * the answer, not every piece of streamed text.
  * @returns {string[]}
  */
-export function announcements(before, after) {
+export function announcements(before, after, thread) {
   const said = [];
-  for (const [id, run] of after.runs) {
+  for (const id of after.threads.get(thread)?.runs ?? []) {
     const known = before.runs.get(id);
+    const run = after.runs.get(id);
     if (known !== run && !(known && hasEnded(known))) {
       said.push(...progress(known, run));
     }
@@ -18,33 +20,26 @@ export function announcements(before, after) {
 }
 
 function progress(known, run) {
-  const said = [];
-  if (known?.status !== 'running' && run.status === 'running') {
-    said.push('The agent started.');
-  }
-
+  const said = known?.status !== 'running' && run.status === 'running' ? ['The agent started.'] : [];
   run.steps.forEach((step, index) => {
     if (step.kind === 'tool' && step.state !== known?.steps[index]?.state) {
       said.push(...describeTool(step, known?.steps[index] === undefined));
     }
   });
-  if (hasEnded(run)) {
-    said.push(describeEnd(run));
-  }
-
-  return said;
+  return hasEnded(run) ? [...said, describeEnd(run)] : said;
 }
 
 function describeTool(step, isNew) {
-  const said = isNew ? [`Using ${step.tool}.`] : [];
-  return step.state === 'failed' ? [...said, `${step.tool} failed.`] : said;
+  const said = isNew ? [`Using ${step.name}.`] : [];
+  return step.state === 'failed' && step.endedAt !== null ? [...said, `${step.name} failed.`] : said;
 }
 
 function describeEnd(run) {
-  const answer = (lastMessage(run) ?? '').slice(0, 500);
   switch (run.status) {
-    case 'completed': return `The agent is done. ${answer}`.trim();
+    case 'completed': return `The agent is done. ${answerOf(run).slice(0, 500)}`.trim();
     case 'cancelled': return 'The run was stopped.';
-    default: return `The run failed. ${run.failure ?? ''}`.trim();
+    default: return `The run failed. ${describeFailure(run)}`.trim();
   }
 }
+
+const answerOf = run => run.steps.findLast(step => step.kind === 'message')?.text ?? '';

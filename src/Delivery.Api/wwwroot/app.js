@@ -1,137 +1,131 @@
+import { Account } from './account.js';
 import { announcements } from './announcements.js';
-import { Api, DevToken, GivenToken, newId } from './api.js';
 import { Composer } from './composer.js';
-import { setText } from './dom.js';
-import { EventConnection } from './events.js';
-import { emptyHistory, fold } from './runs.js';
+import { ConnectionView } from './connection-view.js';
+import { find, setText } from './dom.js';
+import { hasEnded } from './history.js';
+import { newId } from './outbox.js';
+import { PendingList } from './pending-list.js';
+import { ReadingPosition } from './reading.js';
+import { RunList } from './run-list.js';
 import { forgetToken, recall, recallToken, remember, takeToken } from './settings.js';
-import { RunList, scrollToEnd, showConnection, showNotice, showThreads } from './view.js';
+import { offerThemes } from './theme-choice.js';
+import { ThreadList, threadsOf } from './threads.js';
 
-const find = id => document.getElementById(id);
-
-/** Everything that belongs to one person; replaced as a whole when another one signs in. */
+/** @type {Account|null} */
 let account = null;
-let drawing = false;
+let isDrawing = false;
 
-const runList = new RunList(stop);
-const composer = new Composer(send, () => account.thread);
+const reading = new ReadingPosition(find('transcript'), find('content'), find('newer'));
+const connection = new ConnectionView({ onRetry: () => account.events.reconnect() });
+const composer = new Composer({ onSend: send, onStop: () => stop(running()?.id) });
+const pendingList = new PendingList(find('pending'), {
+  onRetry: key => account.outbox.retry(key),
+  onDiscard: key => account.outbox.discard(key),
+});
+const runList = new RunList(find('runs'), find('earlier'), { onStop: stop, onEarlier: showEarlier });
+const threadList = new ThreadList(find('threads'), find('more-threads'), { onOpen: openThread, onMore: scheduleDraw });
 
 function signIn(user, given) {
-  account?.connection.stop();
-  const session = given ? new GivenToken(given, forgetToken) : new DevToken(document.baseURI, user);
-  const signedIn = {
-    user,
-    given,
-    thread: recall(`thread:${given ? '' : user}`) ?? 'main',
-    api: new Api(document.baseURI, session),
-    history: emptyHistory,
-    heard: null,
-    stopping: new Set(),
-    phase: 'connecting',
-  };
-  const ifCurrent = act => argument => {
-    if (account === signedIn) {
-      act(argument);
-    }
-  };
-  signedIn.connection = new EventConnection({
-    url: new URL('v1/events', document.baseURI),
-    session,
-    onEvents: ifCurrent(receive),
+  account?.events.close();
+  const ifCurrent = act => (...values) => account === signedIn && act(...values);
+  const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) ?? 'main' }, {
+    onChange: ifCurrent(changed),
     onReset: ifCurrent(restart),
-    onState: ifCurrent(connectionChanged),
+    onState: ifCurrent(showConnection),
   });
   account = signedIn;
   find('user').value = user;
   find('identity').hidden = given !== null;
   find('signed-in').hidden = given === null;
-  runList.clear();
-  draw();
-  signedIn.connection.start();
+  showConnection(account.events.state);
+  restart();
 }
 
-function receive(events) {
-  account.history = fold(account.history, events);
+function changed() {
+  reading.arrived();
   scheduleDraw();
 }
 
-/** The history we had is gone or another one: what follows begins anew. */
 function restart() {
-  account.history = emptyHistory;
-  account.heard = null;
   runList.clear();
   scheduleDraw();
 }
 
-function connectionChanged(state) {
-  const tokenReason = account.given ? 'token-refused' : 'token';
-  account.phase = state.phase;
-  showConnection(state);
-  showNotice(state.reason === 'token' ? tokenReason : state.reason);
+function showConnection(state) {
+  if (state.status === 'closed' && state.reason === 'token') {
+    forgetToken();
+  }
+
+  connection.show(state, { isGiven: account.given !== null, cursor: account.events.cursor, problem: account.problem });
   scheduleDraw();
 }
 
 function scheduleDraw() {
-  if (!drawing) {
-    drawing = true;
+  if (!isDrawing) {
+    isDrawing = true;
     // A hidden page gets no animation frames.
     document.hidden ? setTimeout(draw, 250) : requestAnimationFrame(draw);
   }
 }
 
 function draw() {
-  drawing = false;
-  const all = [...account.history.runs.values()];
-  const runs = all.filter(run => run.thread === account.thread);
-  const threads = new Map();
-  for (const run of all) {
-    threads.set(run.thread, threads.get(run.thread) ?? run.input ?? run.thread);
+  isDrawing = false;
+  if (account.isCatchingUp) {
+    return;
   }
 
-  showThreads(threads, account.thread);
-  find('empty').hidden = runs.length > 0 || account.phase !== 'live';
-  runList.show(runs, account.stopping);
+  const { projection, thread, runs, history, stopping } = account;
+  const pending = account.outbox.of(thread);
+  const threads = threadsOf(projection);
+  const title = threads.find(({ id }) => id === thread)?.title ?? 'New thread';
+  threadList.show(threads, thread);
+  setText(find('title'), title);
+  document.title = `${title} · Pipeline`;
+  pendingList.show(pending);
+  find('empty').hidden = runs.length + pending.length > 0 || !['live', 'degraded'].includes(account.events.state.status);
+  composer.show(running() !== undefined, stopping.has(running()?.id));
+  if (!runList.show(runs, history.counts, stopping)) {
+    scheduleDraw();
+  }
+
   announce();
 }
 
 /** The past is not read out; what changes from the moment we first were live is. */
 function announce() {
-  if (account.heard !== null) {
-    const said = announcements(account.heard, account.history);
-    if (said.length > 0) {
-      setText(find('announcer'), said.join(' '));
-    }
+  const said = account.heard === null ? [] : announcements(account.heard, account.projection, account.thread);
+  if (said.length > 0) {
+    setText(find('announcer'), said.join(' '));
   }
 
-  if (account.heard !== null || account.phase === 'live') {
-    account.heard = account.history;
-  }
+  account.heard = account.projection;
 }
 
-async function send(text, key) {
-  await account.api.startRun(account.thread, text, key);
-  scrollToEnd();
+/** The newest run of the open thread that has not ended. */
+const running = () => account.runs.findLast(run => !hasEnded(run));
+
+function send(text) {
+  account.send(text);
+  reading.toEnd();
 }
 
 async function stop(run) {
-  const { api, stopping } = account;
-  stopping.add(run);
-  scheduleDraw();
-  try {
-    await api.cancelRun(run);
-  } catch (error) {
-    stopping.delete(run);
-    setText(find('composer-status'), `The run could not be stopped: ${error.message}`);
-    scheduleDraw();
-  }
+  const problem = run && await account.stop(run);
+  problem && composer.tell(problem);
 }
 
 function openThread(thread) {
   account.thread = thread;
   remember(`thread:${account.given ? '' : account.user}`, thread);
-  runList.clear();
-  draw();
-  scrollToEnd();
+  find('sidebar').matches(':popover-open') && find('sidebar').hidePopover();
+  restart();
+  reading.toEnd();
+}
+
+function showEarlier() {
+  reading.growAbove();
+  scheduleDraw();
 }
 
 function changeUser() {
@@ -147,33 +141,23 @@ find('identity').addEventListener('submit', event => {
   changeUser();
 });
 find('user').addEventListener('change', changeUser);
-find('thread').addEventListener('change', event => openThread(event.target.value));
 find('new-thread').addEventListener('click', () => {
   openThread(`t-${newId()}`);
   composer.focus();
 });
-find('reconnect').addEventListener('click', () => account.connection.start());
 for (const example of document.querySelectorAll('.example')) {
-  example.addEventListener('click', () => composer.submit(example.textContent));
+  example.addEventListener('click', () => send(example.textContent));
 }
 
-window.addEventListener('online', () => account.connection.networkChanged());
-window.addEventListener('offline', () => account.connection.networkChanged());
-window.addEventListener('pageshow', event => {
-  if (event.persisted) {
-    account.connection.networkChanged();
-  }
-});
-document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) {
-    account.connection.wake();
-  }
-});
 window.addEventListener('hashchange', () => {
   const given = takeToken();
   if (given) {
     signIn(account.user, given);
   }
 });
-
+matchMedia('(min-width: 54rem)').addEventListener('change', () => {
+  find('sidebar').matches(':popover-open') && find('sidebar').hidePopover();
+});
+setInterval(() => document.hidden || runList.tick(account.runs), 1_000);
+offerThemes(find('themes'));
 signIn(recall('user') ?? 'alice', takeToken() ?? recallToken());

@@ -1,29 +1,21 @@
-import { newId } from './api.js';
-import { setText } from './dom.js';
+import { find, setText } from './dom.js';
 
 /**
- * The form that sends requests. The text stays until the server has taken it; sending the same text again to the same
- * conversation after a failure is the same request, under the same idempotency key.
+ * The form that sends requests. While a run is under way and nothing is written, its button stops that run.
  */
 export class Composer {
-  #form = document.getElementById('composer');
-  #input = document.getElementById('input');
-  #button = document.getElementById('send');
-  #status = document.getElementById('composer-status');
-  #send;
-  #thread;
-  #unanswered = null;
+  #form = find('composer');
+  #input = find('input');
+  #send = find('send');
+  #stop = find('stop');
+  #status = find('composer-status');
+  #isRunning = false;
 
-  /**
-   * @param send `(text, key) => Promise` that settles when the request was taken or refused
-   * @param thread `() => string`, the conversation that a request goes to
-   */
-  constructor(send, thread) {
-    this.#send = send;
-    this.#thread = thread;
+  /** @param {{onSend: (text: string) => void, onStop: () => void}} on */
+  constructor({ onSend, onStop }) {
     this.#form.addEventListener('submit', event => {
       event.preventDefault();
-      this.#submit();
+      this.#submit(onSend);
     });
     this.#input.addEventListener('keydown', event => {
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
@@ -31,59 +23,48 @@ export class Composer {
         this.#form.requestSubmit();
       }
     });
-    this.#input.addEventListener('input', () => this.#grow());
-  }
-
-  /** Puts a text into the form and sends it. */
-  submit(text) {
-    this.#input.value = text;
-    this.#form.requestSubmit();
+    this.#input.addEventListener('input', () => this.#choose());
+    this.#stop.addEventListener('click', onStop);
   }
 
   focus() {
     this.#input.focus();
   }
 
-  async #submit() {
-    const text = this.#input.value.trim();
-    if (text === '' || this.#button.disabled) {
-      return;
-    }
-
-    const thread = this.#thread();
-    if (this.#unanswered?.text !== text || this.#unanswered.thread !== thread) {
-      this.#unanswered = { text, thread, key: newId() };
-    }
-
-    this.#busy(true);
-    try {
-      await this.#send(text, this.#unanswered.key);
-      this.#unanswered = null;
-      this.#input.value = '';
-      this.#tell('');
-    } catch (error) {
-      this.#tell(error.message, 'failed');
-    } finally {
-      this.#busy(false);
-      this.#grow();
-      this.focus();
-    }
+  /**
+   * @param {boolean} isRunning
+   * @param {boolean} isStopping
+   */
+  show(isRunning, isStopping) {
+    this.#isRunning = isRunning;
+    this.#stop.disabled = isStopping;
+    setText(this.#stop, isStopping ? 'Stopping…' : 'Stop');
+    this.#choose();
   }
 
-  #busy(isBusy) {
-    this.#button.disabled = isBusy;
-    this.#input.readOnly = isBusy;
-    if (isBusy) {
-      this.#tell('Sending…');
-    }
-  }
-
-  #tell(text, state = '') {
-    this.#status.dataset.state = state;
+  tell(text) {
     setText(this.#status, text);
   }
 
-  #grow() {
-    this.#input.rows = Math.min(6, Math.max(1, this.#input.value.split('\n').length));
+  #submit(onSend) {
+    const text = this.#input.value.trim();
+    if (text !== '') {
+      this.#input.value = '';
+      this.tell('');
+      this.#choose();
+      onSend(text);
+    }
+
+    this.focus();
+  }
+
+  #choose() {
+    const stops = this.#isRunning && this.#input.value === '';
+    const hadFocus = document.activeElement === (stops ? this.#send : this.#stop);
+    this.#stop.hidden = !stops;
+    this.#send.hidden = stops;
+    if (hadFocus) {
+      (stops ? this.#stop : this.#send).focus();
+    }
   }
 }

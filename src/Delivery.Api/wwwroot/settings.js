@@ -1,20 +1,15 @@
 /** What the page keeps between visits. A browser that forbids storage loses comfort, not function. */
-
-export function recall(name) {
+const attempt = act => {
   try {
-    return localStorage.getItem(name);
+    return act();
   } catch {
     return null;
   }
-}
+};
 
-export function remember(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // Storage is full or forbidden.
-  }
-}
+export const recall = name => attempt(() => localStorage.getItem(name));
+
+export const remember = (name, value) => attempt(() => localStorage.setItem(name, value));
 
 /**
  * Takes the token of `#token=…` out of the address at once, so that it is neither bookmarked nor shared. It is kept
@@ -22,34 +17,16 @@ export function remember(name, value) {
  */
 export function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token === null) {
-    return null;
-  }
-
-  history.replaceState(null, '', location.pathname + location.search);
-  try {
-    sessionStorage.setItem('token', token);
-  } catch {
-    // Then it serves until the next reload.
+  if (token !== null) {
+    history.replaceState(null, '', location.pathname + location.search);
+    attempt(() => sessionStorage.setItem('token', token));
   }
 
   return token;
 }
 
 /** The token this tab was given earlier, or null. */
-export function recallToken() {
-  try {
-    return sessionStorage.getItem('token');
-  } catch {
-    return null;
-  }
-}
+export const recallToken = () => attempt(() => sessionStorage.getItem('token'));
 
 /** The tab's token was refused: the next visit must not try it again. */
-export function forgetToken() {
-  try {
-    sessionStorage.removeItem('token');
-  } catch {
-    // Then it was not kept either.
-  }
-}
+export const forgetToken = () => attempt(() => sessionStorage.removeItem('token'));

@@ -1,97 +1,116 @@
-import { duration, element, setText } from './dom.js';
+import { element, setText } from './dom.js';
+import { duration, oneLine } from './format.js';
+import { block, preview } from './values.js';
 
 /** How each kind of step is shown: `create` once, `update` whenever the step changed. */
 const kinds = {
-  thinking: { create: createText, update: updateText },
-  message: { create: createText, update: updateText },
+  thinking: { create: createThinking, update: updateThinking },
+  message: { create: createMessage, update: updateText },
   tool: { create: createTool, update: updateTool },
-  resumed: { create: createResumed, update: () => { } },
-  custom: { create: createCustom, update: () => { } },
+  resumed: { create: createResumed, update: updateResumed },
+  custom: { create: createCall, update: updateCustom },
 };
 
-/** Brings a list's items in line with a run's steps. Steps are only ever added or changed in their place. */
+/** Brings a list's items in line with a run's steps; `shown` are those it was in line with. */
 export function showSteps(list, steps, shown) {
   steps.forEach((step, index) => {
-    if (shown[index] === step) {
+    let item = list.children[index];
+    if (item && shown[index] === step) {
       return;
     }
 
-    if (index >= list.children.length) {
-      const item = element('li', { className: `step ${step.kind}`, data: { kind: step.kind } });
-      item.append(...kinds[step.kind].create(step));
-      list.append(item);
+    if (item?.dataset.kind !== step.kind) {
+      const created = element('li', { className: `step ${step.kind}`, data: { kind: step.kind } });
+      created.append(...kinds[step.kind].create());
+      item ? item.replaceWith(created) : list.append(created);
+      item = created;
     }
 
-    kinds[step.kind].update(list.children[index], step);
+    kinds[step.kind].update(item, step);
   });
+  while (list.children.length > steps.length) {
+    list.lastElementChild.remove();
+  }
 }
 
-function createText(step) {
-  const label = step.kind === 'thinking' ? 'Thinking' : 'Answer';
-  return [
-    element('p', { className: step.kind === 'thinking' ? 'label' : 'visually-hidden', textContent: label }),
-    element('p', { className: 'text' }),
-  ];
+function createMessage() {
+  return [element('p', { className: 'visually-hidden', textContent: 'Answer' }), element('p', { className: 'text' })];
 }
 
 function updateText(item, step) {
-  item.dataset.state = step.state;
+  item.dataset.state = step.streaming ? 'streaming' : 'done';
   setText(item.querySelector('.text'), step.text);
 }
 
-function createTool(step) {
+function createThinking() {
   const summary = element('summary', {},
     element('span', { className: 'mark', ariaHidden: 'true' }),
-    element('span', { className: 'tool-name', textContent: step.tool }),
-    element('code', { className: 'tool-arguments', textContent: compact(step.arguments) }),
-    element('span', { className: 'tool-state' }));
-  const details = element('details', {}, summary);
-  if (step.arguments !== null) {
-    details.append(...block('Arguments', pretty(step.arguments)));
+    element('span', { className: 'label' }),
+    element('span', { className: 'preview' }));
+  const details = element('details', { open: true }, summary, element('p', { className: 'text' }));
+  // Whoever opened or closed it knows better than we do.
+  summary.addEventListener('click', () => { details.dataset.chosen = ''; });
+  return [details];
+}
+
+function updateThinking(item, step) {
+  updateText(item, step);
+  const details = item.querySelector('details');
+  if (!('chosen' in details.dataset)) {
+    details.open = step.streaming;
   }
 
-  return [details, element('p', { className: 'tool-outcome', hidden: true })];
+  setText(item.querySelector('.label'), step.streaming ? 'Thinking' : 'Thought');
+  setText(item.querySelector('.preview'), step.streaming ? '' : oneLine(step.text, 160));
 }
 
-function updateTool(item, step) {
-  item.dataset.state = step.state;
-  const took = duration(step.startedAt, step.endedAt);
-  const states = { running: 'running…', succeeded: 'done', failed: 'failed', unfinished: 'not finished' };
-  setText(item.querySelector('.tool-state'), [states[step.state], took].filter(Boolean).join(' · '));
-  const outcome = step.state === 'failed' ? step.error ?? 'No reason was given.' : step.result;
-  if (outcome === null || item.querySelector('.outcome')) {
-    return;
-  }
-
-  const name = step.state === 'failed' ? 'Error' : 'Result';
-  const [title, body] = block(name, pretty(outcome));
-  body.classList.add('outcome');
-  item.querySelector('details').append(title, body);
-  const line = item.querySelector('.tool-outcome');
-  line.hidden = false;
-  line.append(element('span', { className: 'visually-hidden', textContent: `${name}: ` }), compact(outcome));
-}
-
-function createResumed(step) {
-  return [element('p', { className: 'text', textContent: `Started again by another worker (attempt ${step.attempt})` })];
-}
-
-function createCustom(step) {
+function createCall() {
   return [element('details', {},
     element('summary', {},
       element('span', { className: 'mark', ariaHidden: 'true' }),
-      element('span', { className: 'tool-name', textContent: step.type }),
-      element('code', { className: 'tool-arguments', textContent: compact(step.data) })),
-    ...block('Data', pretty(step.data)))];
+      element('span', { className: 'tool-name' }),
+      element('code', { className: 'tool-arguments' }),
+      element('span', { className: 'tool-state' })),
+    element('div', { className: 'blocks' }))];
 }
 
-function block(title, text) {
-  return [element('p', { className: 'label', textContent: title }), element('pre', { textContent: text, tabIndex: 0 })];
+/** The line of its outcome is there from the beginning: nothing below moves when it comes. */
+function createTool() {
+  const [details] = createCall();
+  details.querySelector('summary').append(element('span', { className: 'tool-outcome' }));
+  return [details];
 }
 
-const pretty = value => typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+const toolStates = { running: 'running', succeeded: 'done', failed: 'failed', interrupted: 'not finished' };
 
-function compact(value) {
-  const text = value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+function updateTool(item, step) {
+  const state = step.state === 'failed' && step.endedAt === null ? 'interrupted' : step.state;
+  const took = duration(step.startedAt, step.endedAt);
+  item.dataset.state = state;
+  setText(item.querySelector('.tool-name'), step.name);
+  setText(item.querySelector('.tool-arguments'), step.arguments === null ? '' : preview(step.arguments));
+  setText(item.querySelector('.tool-state'), [toolStates[state], took].filter(Boolean).join(' · '));
+  const outcomes = {
+    running: '…', interrupted: 'no result',
+    succeeded: step.result === null ? 'no result' : preview(step.result), failed: preview(step.error ?? 'No reason was given.'),
+  };
+  setText(item.querySelector('.tool-outcome'), outcomes[state]);
+  item.querySelector('.blocks').replaceChildren(
+    ...step.arguments === null ? [] : block('Arguments', step.arguments),
+    ...step.result === null ? [] : block('Result', step.result),
+    ...state !== 'failed' || step.error === null ? [] : block('Error', step.error));
+}
+
+function createResumed() {
+  return [element('p', { className: 'text' })];
+}
+
+function updateResumed(item, step) {
+  setText(item.querySelector('.text'), `Another worker went on from here (attempt ${step.attempt})`);
+}
+
+function updateCustom(item, step) {
+  setText(item.querySelector('.tool-name'), step.type);
+  setText(item.querySelector('.tool-arguments'), preview(step.data));
+  item.querySelector('.blocks').replaceChildren(...block('Data', step.data));
 }

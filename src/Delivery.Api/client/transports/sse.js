@@ -45,7 +45,7 @@ export const openSse = options => {
       flush();
       if (!abort.signal.aborted) onFrame({ ...JSON.parse(data), type: name }, 0);
     }
-  }, milliseconds => { retry = milliseconds; });
+  }, (milliseconds = 0) => { retry = milliseconds; });
   /** @returns {Promise<Close>} */
   const run = async () => {
     const response = await read(options, { headers: { Accept: 'text/event-stream' }, signal: abort.signal }, options.after);
@@ -60,9 +60,11 @@ export const openSse = options => {
     }
     return { retry };
   };
-  run().catch(() => ({ retry })).then((/** @type {Close} */ close) => {
+  /** @param {Close} close */
+  const end = close => {
     if (!abort.signal.aborted) onClose(close);
     abort.abort();
-  });
+  };
+  run().then(end, () => end({ retry }));
   return { close: () => abort.abort(), send: ackOver(options) };
 };
