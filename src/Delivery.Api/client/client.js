@@ -22,7 +22,9 @@ export const open = (options, platform) => {
   const listeners = { state: new Set(), error: new Set() };
   /** @type {(() => void)[]} */
   const unlisten = [];
-  let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, shownAt = 0;
+  let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, isOwing = false, shownAt = 0;
+  /** @type {Partial<State>=} */
+  let closed;
   let resolve = () => { }, reject = (/** @type {Error} */ error) => { };
   /** @type {Promise<void>} */
   const ready = new Promise((...settle) => [resolve, reject] = settle);
@@ -39,14 +41,16 @@ export const open = (options, platform) => {
     }
   };
 
-  /** @param {Partial<State>} [more] */
-  const show = more => {
+  const show = () => {
     if (queue.isFull() && !stops.has('full')) halt('full');
     shownAt = now();
-    const next = /** @type {State} */ (Object.freeze({ ...source.state(cursor), ...more }));
+    const next = /** @type {State} */ (Object.freeze({ ...source.state(cursor), ...closed }));
     if (JSON.stringify(next) === JSON.stringify(state)) return;
     state = next;
-    if (['replaying', 'live', 'degraded'].includes(state.status)) resolve();
+    if (['replaying', 'live', 'degraded'].includes(state.status)) {
+      resolve();
+      owe();
+    }
     tell('state', state);
   };
 
@@ -54,7 +58,7 @@ export const open = (options, platform) => {
     cursor(to) {
       cursor = to;
       save(to);
-      if (client && !isOver) after('ack', 1_000, ack);
+      owe();
       if (now() - shownAt > 100) show();
     },
     room: () => resume('full'),
@@ -64,7 +68,7 @@ export const open = (options, platform) => {
   const source = reading({ platform, url: new URL('v1/events', base).href, client, tokens, share }, {
     events: queue.events,
     place: queue.place,
-    changed: () => show(),
+    changed: show,
     closed: reason => shut(reason),
   });
   let state = /** @type {State} */ (Object.freeze(source.state(cursor)));
@@ -84,7 +88,13 @@ export const open = (options, platform) => {
   };
 
   const ack = () => {
-    if (cursor !== acked) source.send({ type: 'ack', cursor: acked = cursor });
+    isOwing = false;
+    if (client && cursor !== acked && source.send({ type: 'ack', cursor })) acked = cursor;
+  };
+  const owe = () => {
+    if (!client || isOwing || isOver) return;
+    isOwing = true;
+    after('ack', 1_000, ack);
   };
 
   const halt = (why = '') => {
@@ -101,7 +111,8 @@ export const open = (options, platform) => {
     const error = new Error(`The events ended: ${reason || 'closed'}`);
     reject(error);
     queue.place({ reached: () => queue.end(error) });
-    show({ status: 'closed', reason: reason || null, transport: null, retryAt: null });
+    closed = { status: 'closed', reason: reason || null, transport: null, retryAt: null };
+    show();
   };
 
   const close = () => {
@@ -139,7 +150,8 @@ export const open = (options, platform) => {
     },
     reconnect() {
       source.wake(true);
-      if (stops.has('closed')) {
+      if (closed && !isOver) {
+        closed = undefined;
         queue.reopen();
         resume('closed');
       }

@@ -1,6 +1,5 @@
 /** @import { Commands, Platform, Tokens } from './types.js' */
 import { fullJitter } from './backoff.js';
-import { hex } from './hex.js';
 import { request, retryAfter } from './transports/http.js';
 
 /** An answer that says what was wrong and what to do (RFC 9457). Status 0: there was none. */
@@ -16,6 +15,9 @@ export class CommandError extends Error {
     this.retry = 0;
   }
 }
+
+/** Not `randomUUID`, which only HTTPS and localhost have. */
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 /**
  * None is done twice when it is sent twice, so each is sent until it was answered.
@@ -52,7 +54,7 @@ export const commands = (platform, base, tokens) => {
     }
   };
   return {
-    startRun: (thread, input, { agent, key = hex(crypto.getRandomValues(new Uint8Array(16))) } = {}) =>
+    startRun: (thread, input, { agent, key = newKey() } = {}) =>
       command(`v1/threads/${encodeURIComponent(thread)}/runs`, { input, agent }, { 'Idempotency-Key': key }),
     cancel: run => command(`v1/runs/${encodeURIComponent(run)}/cancel`, {}),
   };

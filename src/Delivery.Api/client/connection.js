@@ -1,5 +1,6 @@
 /** @import { Close, Connection, ConnectionOptions, Frame, Link, LinkState, Open, Owner } from './types.js' */
 import { fullJitter } from './backoff.js';
+import { silenceOf } from './continuity.js';
 import { ladder } from './ladder.js';
 import { timers } from './timers.js';
 import { TokenUnavailable, identityOf, renewalOf } from './token.js';
@@ -13,7 +14,7 @@ const transports = { websocket: openWebSocket, sse: openSse, poll: openPoll };
 const patience = 10_000, spacing = 250, sound = 5_000;
 
 /** What a close code asks of the reader (PROTOCOL.md, section 8); any other: to reconnect. @type {Record<number, string>} */
-export const policy = {
+const policy = {
   4401: 'token', 4403: 'refused', 4404: 'refused', 4409: 'replaced', 1007: 'defect', 1008: 'defect', 1009: 'defect',
 };
 
@@ -31,7 +32,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   /** Takes the line's place when it is ready. @type {Line=} */
   let trial;
   let isRunning = false, isWaiting = false, turn = 0, failures = 0, refusals = 0, token = '', silence = 0, heardAt = 0;
-  let liveAt = Infinity, attemptedAt = -Infinity, heldAt = 0, hold = 0;
+  let liveAt = Infinity, attemptedAt = 0, openedAt = -Infinity, heldAt = 0, hold = 0;
 
   /** @param {LinkState['status']} status @param {Partial<LinkState>} [more] */
   const show = (status, more) => owner.onState({ status, ...more });
@@ -51,7 +52,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     abandon();
     // Bounded by their lengths, since the wall clock may jump back.
     const left = (from = 0, length = 0) => Math.min(from + length - now(), length);
-    const wait = Math.max(delay, left(heldAt, hold), left(attemptedAt, spacing));
+    const wait = Math.max(delay, left(heldAt, hold), left(openedAt, spacing));
     if (wait <= 0) {
       attempt();
       return;
@@ -79,6 +80,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const open = (name = '') => {
     /** @type {Line} */
     const opened = { name };
+    openedAt = now();
     opened.link = transports[name]({
       url, client, platform, token: () => token, after: owner.from(),
       onFrame: (frame, size) => receive(opened, frame, size),
@@ -99,7 +101,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     if (isReady) {
       line.isReady = true;
       refusals = 0;
-      silence = (frame.heartbeat ?? 15) * 2_000 + 2_000;
+      silence = silenceOf(frame);
       steps.worked(line.name);
       show('open', { transport: line.name });
       keepToken();
@@ -149,7 +151,8 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   };
 
   const endTrial = () => {
-    trial?.link?.close();
+    if (!trial) return;
+    trial.link?.close();
     trial = undefined;
     steps.trialFailed();
     climb();
@@ -181,7 +184,9 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
 
   /** @param {object} frame */
   const send = frame => {
-    if (line?.isReady) line.link?.send?.(frame);
+    if (!line?.isReady) return false;
+    line.link?.send?.(frame);
+    return true;
   };
 
   const stop = () => {

@@ -19,7 +19,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
   const wakers = new Set();
   /** @type {Place[]} */
   let queue = [];
-  let events = 0, bytes = 0, isFull = false;
+  let events = 0, bytes = 0, isFull = false, isStopped = false;
   /** @type {Promise<void>=} */
   let running;
   /** @type {{error?: Error}=} */
@@ -27,7 +27,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
 
   const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => [...handlers].some(({ type }) => isFor(type));
 
-  const pause = (milliseconds = 0) => new Promise(resolve => {
+  const pause = (milliseconds = 0) => isStopped || new Promise(resolve => {
     const wake = () => {
       clearTimeout(timer);
       resolve(wakers.delete(wake));
@@ -49,10 +49,11 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     return left;
   };
 
-  /** Whether it stays undone. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
+  /** Whether it stays undone, since all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
   const all = async (isFor, value, event = null) => {
-    const calls = [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event));
-    return (await Promise.all(calls)).includes(left) && !hears();
+    const results = await Promise.all(
+      [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event)));
+    return results.length > 0 && results.every(result => result === left);
   };
 
   /** @param {AgentEvent[]} given @returns {Promise<number>} how many are done */
@@ -171,6 +172,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       end = undefined;
     },
     stop() {
+      isStopped = true;
       handlers.clear();
       queue = [];
       this.end();

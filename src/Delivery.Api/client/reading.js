@@ -1,6 +1,6 @@
 /** @import { Frame, LeaderState, LinkState, Owner, Reader, ReadingOptions, Tabs } from './types.js' */
 import { connection } from './connection.js';
-import { distance, take } from './continuity.js';
+import { distance, silenceOf, take } from './continuity.js';
 import { groupOf, tabs } from './tabs.js';
 
 /**
@@ -39,7 +39,7 @@ export const reading = (options, reader) => {
     if (frame.type === 'ready' || step.reset) isLive = false;
     if (step.events?.length) reader.events(step.events, size);
     else if (moved || step.reset) reader.place({ reset: step.reset, cursor: at });
-    if (frame.type === 'live' || frame.resume === 'live') {
+    if (frame.type === 'live' || frame.resume === 'live' || frame.type === 'heartbeat' && at === head) {
       reader.place({ reached() {
         isLive = true;
         reader.changed();
@@ -51,6 +51,7 @@ export const reading = (options, reader) => {
 
   /** A frame of the leader. @param {Frame} frame */
   const hear = (frame, size = 0) => {
+    if (!isRunning) return;
     if (held) {
       held.push([frame, size]);
       if (held.length > 1_000) held.shift();
@@ -78,7 +79,7 @@ export const reading = (options, reader) => {
       return false;
     },
     onFrame(frame, size) {
-      if (frame.type === 'ready') silence = (frame.heartbeat ?? 15) * 2_000 + 2_000;
+      if (frame.type === 'ready') silence = silenceOf(frame);
       degraded = frame.degraded ?? degraded;
       peers?.post({ frame, size });
       if (frame.degraded) tellState();
@@ -128,7 +129,7 @@ export const reading = (options, reader) => {
     (peers?.join ?? main.start)();
   };
   const stop = () => {
-    isRunning = false;
+    isRunning = isLive = false;
     peers?.leave();
     main.stop();
     aside.stop();

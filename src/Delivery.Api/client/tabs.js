@@ -1,5 +1,4 @@
 /** @import { LeaderState, Platform, TabRole, Tabs } from './types.js' */
-import { hex } from './hex.js';
 import { timers } from './timers.js';
 import { identityOf } from './token.js';
 
@@ -32,9 +31,12 @@ export const tabs = (platform, name, role) => {
         quit = () => resolve(isLeader = false);
         role.lead();
       });
-    }).catch(() => {
-      // Stolen.
-      if (mine === turn) follow();
+    }).catch(({ name: error }) => {
+      if (mine !== turn) return;
+      // Stolen; anything else: this page may have no locks.
+      if (error === 'AbortError') return follow();
+      isLeader = true;
+      role.lead();
     });
   };
 
@@ -94,5 +96,5 @@ export const groupOf = async (/** @type {Platform} */ { locks, BroadcastChannel,
   const identity = identityOf(token);
   if (!share || !locks || !BroadcastChannel || share === true && !identity) return '';
   const text = new TextEncoder().encode(JSON.stringify([share, url, identity]));
-  return `agent-events:${hex(new Uint8Array(await crypto.subtle.digest('SHA-256', text)))}`;
+  return `agent-events:${new Uint8Array(await crypto.subtle.digest('SHA-256', text)).join('')}`;
 };

@@ -148,7 +148,8 @@ export interface Owner {
 export interface Connection {
   start(): void;
   stop(): void;
-  send(frame: object): void;
+  /** False: there is no connection. */
+  send(frame: object): boolean;
   reread(): void;
   wake(isOtherNetwork: boolean): void;
 }
@@ -183,3 +184,58 @@ export interface Reader {
   changed(): void;
   closed(reason: string): void;
 }
+
+// The projection.
+
+export interface TextStep { kind: 'thinking' | 'message'; text: string; streaming: boolean }
+
+export interface ToolStep {
+  kind: 'tool';
+  id: string;
+  name: string;
+  arguments: any;
+  state: 'running' | 'succeeded' | 'failed';
+  result: any;
+  /** 'interrupted': the run ended, or was taken over, while it ran. */
+  error: string | null;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+export type Step = TextStep | ToolStep
+  /** Another worker took the run over. */
+  | { kind: 'resumed'; attempt: number }
+  /** An event of a type that the pipeline does not know. */
+  | { kind: 'custom'; type: string; data: any };
+
+export interface Run {
+  readonly id: string;
+  readonly thread: string;
+  readonly agent: string | null;
+  readonly input: string | null;
+  readonly status: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+  readonly steps: readonly Step[];
+  /** Its messages so far, an empty line between them. */
+  readonly text: string;
+  /** The latest thought. */
+  readonly thinking: string | null;
+  readonly result: any;
+  readonly error: string | null;
+  readonly reason: string | null;
+  readonly requestedAt: string | null;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  /** How often a worker began it. */
+  readonly attempts: number;
+  /** Of its last event. */
+  readonly sequence: number;
+  /** Some of its events are missing: the oldest are no longer kept. */
+  readonly incomplete: boolean;
+}
+
+/** `runs`: their ids, in the order of their first events. */
+export interface Thread { readonly id: string; readonly runs: readonly string[] }
+
+export interface Projection { readonly runs: ReadonlyMap<string, Run>; readonly threads: ReadonlyMap<string, Thread> }
+
+export type Applier = (run: Run, data: any, event: AgentEvent) => Partial<Run>;

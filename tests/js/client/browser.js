@@ -162,6 +162,10 @@ export class Tab {
     this.#frozen ? this.#frozen.push(run) : run();
   }
 
+  get isFrozen() {
+    return this.#frozen !== null;
+  }
+
   freeze() {
     this.#frozen ??= [];
   }

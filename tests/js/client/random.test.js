@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-const seeds = Number(process.env.SEEDS ?? 250);
+const seeds = Number(process.env.SEEDS ?? 200);
 const first = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
 
 test(`whatever is broken, each tab sees previous + 1 or a reset, nothing twice, and catches up (${seeds} seeds from ${first})`, async () => {

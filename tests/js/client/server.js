@@ -102,7 +102,7 @@ export class Server {
   serve({ after, client, send, end }) {
     const reader = this.start(after, client);
     const connection = {
-      reader, client, end: code => {
+      reader, client, since: this.clock.now(), end: code => {
         this.#close(connection);
         this.clock.setTimeout(() => end(code), this.delay());
       },

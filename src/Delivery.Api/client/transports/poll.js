@@ -12,10 +12,10 @@ export const framesOf = ({ after, cursor, head, resume, reason, events, degraded
 export const openPoll = options => {
   const { platform, onFrame, onClose } = options;
   const abort = new AbortController();
-  let { after } = options;
+  let { after } = options, timer = 0;
   /** @returns {Promise<Close>} */
   const run = async () => {
-    for (let isFirst = true, wait = 0; ; isFirst = false) {
+    for (let isFirst = true, wait = 0; !abort.signal.aborted; isFirst = false) {
       const asked = platform.now();
       const response = await read(options, { headers: { Accept: 'application/json' }, signal: abort.signal }, after, wait);
       if (!response?.ok) return response ? closeOf(response, platform.now()) : { unreachable: true };
@@ -26,13 +26,20 @@ export const openPoll = options => {
       const isLive = page.resume === 'live';
       // What has no news may come at once, from a node without its log or a proxy that does not hold it back.
       if (!page.events.length && (!isLive || wait && platform.now() - asked < 1_000)) {
-        await new Promise(resolve => platform.setTimeout(() => resolve(0), 1_000));
+        await new Promise(resolve => { timer = platform.setTimeout(() => resolve(0), 1_000); });
       }
       wait = isLive ? 25 : 0;
     }
+    return {};
   };
   run().catch(() => ({})).then(close => {
     if (!abort.signal.aborted) onClose(close);
   });
-  return { close: () => abort.abort(), send: ackOver(options) };
+  return {
+    close() {
+      abort.abort();
+      platform.clearTimeout(timer);
+    },
+    send: ackOver(options),
+  };
 };
