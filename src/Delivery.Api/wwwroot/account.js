@@ -44,7 +44,10 @@ export class Account {
 
   /** Whether the past is still being read for the first time: not worth drawing piece by piece. */
   get isCatchingUp() {
-    return this.heard === null && ['connecting', 'replaying'].includes(this.events.state.status);
+    const { status, degraded, behind } = this.events.state;
+    return this.heard === null && (['connecting', 'replaying'].includes(status)
+      || (status === 'offline' && this.projection.runs.size === 0)
+      || (status === 'degraded' && behind !== 0 && !degraded.includes('log')));
   }
 
   send(text) {

@@ -71,19 +71,19 @@ function scheduleDraw() {
 
 function draw() {
   isDrawing = false;
+  const pending = account.outbox.of(account.thread);
+  pendingList.show(pending);
   if (account.isCatchingUp) {
     return;
   }
 
   const { projection, thread, runs, history, stopping } = account;
-  const pending = account.outbox.of(thread);
   const threads = threadsOf(projection);
   const title = threads.find(({ id }) => id === thread)?.title ?? 'New thread';
   threadList.show(threads, thread);
   setText(find('title'), title);
   document.title = `${title} · Pipeline`;
-  pendingList.show(pending);
-  find('empty').hidden = runs.length + pending.length > 0 || !['live', 'degraded'].includes(account.events.state.status);
+  find('empty').hidden = runs.length + pending.length > 0 || !isOpen();
   composer.show(running() !== undefined, stopping.has(running()?.id));
   if (!runList.show(runs, history.counts, stopping)) {
     scheduleDraw();
@@ -99,8 +99,12 @@ function announce() {
     setText(find('announcer'), said.join(' '));
   }
 
-  account.heard = account.projection;
+  if (account.heard !== null || isOpen()) {
+    account.heard = account.projection;
+  }
 }
+
+const isOpen = () => ['live', 'degraded'].includes(account.events.state.status);
 
 /** The newest run of the open thread that has not ended. */
 const running = () => account.runs.findLast(run => !hasEnded(run));

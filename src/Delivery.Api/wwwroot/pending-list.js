@@ -35,14 +35,14 @@ export class PendingList {
 
   #create({ key, text, state, error }) {
     const { heading, more } = requestOf(key, text);
-    const states = { sending: 'sending…', sent: 'waiting for a worker', failed: 'not sent' };
+    const states = { sending: 'sending…', sent: 'sent', failed: 'not sent' };
     const agent = element('div', { className: 'agent' },
       element('span', { className: 'mark', ariaHidden: 'true' }), element('span', { className: 'state', textContent: states[state] }));
     const article = element('article', { className: 'pending', data: { state } }, heading, ...more, agent);
     article.setAttribute('aria-labelledby', heading.id);
     if (state === 'failed') {
       article.append(
-        element('p', { className: 'failure', role: 'alert', textContent: `${error} Your request is kept here; it is not done twice.` }),
+        element('p', { className: 'failure', role: 'alert', textContent: `${error} Your request is kept here. Try again: it is never done twice.` }),
         element('p', { className: 'choices' },
           this.#button('Try again', heading.id, () => this.#on.onRetry(key)),
           this.#button('Discard', heading.id, () => this.#on.onDiscard(key))));

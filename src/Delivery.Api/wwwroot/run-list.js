@@ -5,7 +5,7 @@ import { RunCard } from './run-card.js';
 
 const page = 50;
 /** Milliseconds of building in a row. */
-const stint = 30;
+const stint = 16;
 
 /** The runs of the open thread: the newest, and earlier ones on demand. */
 export class RunList {

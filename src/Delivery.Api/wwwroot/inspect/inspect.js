@@ -10,7 +10,7 @@ import { offerThemes } from '../theme-choice.js';
 import { Wire } from './faults.js';
 import { Figures } from './figures.js';
 import { Log } from './log.js';
-import { Recovery } from './recovery.js';
+import { Recovery, positionOf } from './recovery.js';
 import { Rows } from './rows.js';
 import { VirtualTable } from './table.js';
 
@@ -115,8 +115,8 @@ function tell(sentence) {
 }
 
 function describeFrame({ type, events: some, resume, reason, degraded, cursor }) {
-  const positions = some?.length ? `${some[0].cursor.split('_')[1]}–${some.at(-1).cursor.split('_')[1]}` : cursor;
-  return [type, some && `×${some.length}`, resume, reason, degraded?.length && degraded.join(' '), positions].filter(Boolean).join(' ');
+  const ends = some ? [...new Set([some[0], some.at(-1)].map(event => positionOf(event.cursor)))].join('–') : cursor;
+  return [type, some && `×${some.length}`, resume, reason, degraded?.length && degraded.join(' '), ends].filter(Boolean).join(' ');
 }
 
 function openRow(row) {
