@@ -121,12 +121,10 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     // A code of the service's own says that the transport gets through.
     else if (line && !line.isReady && platform.online() && code < 1_007) steps.failed();
     const next = policy[code];
+    if (next === 'token') tokens.refuse(token);
     if (!next) lost({ code, retry });
     else if (next !== 'token' || refusals++) giveUp(next);
-    else {
-      tokens.refuse(token);
-      schedule();
-    }
+    else schedule();
   };
 
   /** @param {Close} close */
@@ -199,6 +197,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     start() {
       if (!isRunning) {
         isRunning = true;
+        refusals = 0;
         schedule();
       }
     },
