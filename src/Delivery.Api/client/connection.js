@@ -117,7 +117,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const ended = (from, { code = 0, retry, unreachable }) => {
     if (from && from === trial) endTrial();
     if (from !== line) return;
-    if (unreachable) steps.restart();
+    if (unreachable) steps.unreachable();
     // A code of the service's own says that the transport gets through.
     else if (line && !line.isReady && platform.online() && code < 1_007) steps.failed();
     const next = policy[code];
