@@ -6,10 +6,7 @@ import { memoryStore } from './stores.js';
 import { timers } from './timers.js';
 import { tokensOf } from './token.js';
 
-/**
- * Connects to a user's events: each once and in order, whatever happens to the connection.
- * @param {Options} options @param {Platform} platform @returns {AgentEvents}
- */
+/** @param {Options} options @param {Platform} platform @returns {AgentEvents} */
 export const open = (options, platform) => {
   const { document, window, now, visible } = platform;
   const { url = '/', client, share = true, store = memoryStore(), signal } = options;
@@ -25,7 +22,7 @@ export const open = (options, platform) => {
   let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, isOwing = false, shownAt = 0;
   /** @type {Partial<State>=} */
   let closed;
-  let resolve = () => { }, reject = (/** @type {Error} */ error) => { };
+  let resolve = () => { }, reject = /** @type {(error: Error) => void} */ (() => { });
   /** @type {Promise<void>} */
   const ready = new Promise((...settle) => [resolve, reject] = settle);
   ready.catch(() => { });

@@ -2,7 +2,7 @@
 import { fullJitter } from './backoff.js';
 import { request, retryAfter } from './transports/http.js';
 
-/** An answer that says what was wrong and what to do (RFC 9457). Status 0: there was none. */
+/** RFC 9457; status 0: there was no answer. */
 export class CommandError extends Error {
   /** @param {number} status @param {{title?: string, detail?: string, reason?: string, field?: string}} problem */
   constructor(status, { title, detail, reason, field }) {
@@ -16,13 +16,10 @@ export class CommandError extends Error {
   }
 }
 
-/** Not `randomUUID`, which only HTTPS and localhost have. */
+// `randomUUID` is for HTTPS and localhost only.
 const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
-/**
- * None is done twice when it is sent twice, so each is sent until it was answered.
- * @param {Platform} platform @param {URL} base @param {Tokens} tokens @returns {Commands}
- */
+/** None is done twice when it is sent twice. @param {Platform} platform @param {URL} base @param {Tokens} tokens @returns {Commands} */
 export const commands = (platform, base, tokens) => {
   /** @param {object} content @param {Record<string, string>} [headers] */
   const send = async (path = '', content, headers) => {

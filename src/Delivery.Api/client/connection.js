@@ -10,18 +10,15 @@ import { openWebSocket } from './transports/websocket.js';
 
 /** @type {Record<string, Open>} */
 const transports = { websocket: openWebSocket, sse: openSse, poll: openPoll };
-/** Milliseconds: to be ready in; between two attempts; live for so long is sound. */
+// In ms: to be ready in; between two attempts; what was live for so long was sound.
 const patience = 10_000, spacing = 250, sound = 5_000;
 
-/** What a close code asks of the reader (PROTOCOL.md, section 8); any other: to reconnect. @type {Record<number, string>} */
+/** PROTOCOL.md, section 8; any other: reconnect. @type {Record<number, string>} */
 const policy = {
   4401: 'token', 4403: 'refused', 4404: 'refused', 4409: 'replaced', 1007: 'defect', 1008: 'defect', 1009: 'defect',
 };
 
-/**
- * One connection for ever: opens it, notices when it is dead, opens it anew. One attempt at a time, whatever wakes it.
- * @param {ConnectionOptions} options @param {Owner} owner @returns {Connection}
- */
+/** One connection, for ever; one attempt at a time, whatever wakes it. @param {ConnectionOptions} options @param {Owner} owner @returns {Connection} */
 export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const { now, random } = platform;
   const steps = ladder(rungs);
@@ -37,7 +34,6 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   /** @param {LinkState['status']} status @param {Partial<LinkState>} [more] */
   const show = (status, more) => owner.onState({ status, ...more });
 
-  /** Lets go of everything; what it still reports is not listened to. */
   const abandon = () => {
     clear();
     line?.link?.close();
@@ -168,7 +164,6 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
 
   const renew = async () => {
     const mine = turn;
-    // Without a new one it ends when the server says so.
     const got = await tokens.renew().catch(() => token);
     if (mine !== turn || !await owner.admits(got) || mine !== turn) return;
     const isOther = identityOf(got) !== identityOf(token), isNew = got !== token;

@@ -1,20 +1,20 @@
 /** @import { AgentEvent, Frame, Reset } from './types.js' */
 
-/** @param {string|null=} cursor whether it names a place: '0' and none don't */
+/** Not '0', nor none. @param {string|null=} cursor */
 const isPlace = cursor => !!cursor && cursor !== '0';
 
-/** A connection that is silent for two heartbeats and 2 s is dead. @param {Frame} ready */
+/** After so many ms it is dead. @param {Frame} ready */
 export const silenceOf = ({ heartbeat = 15 }) => heartbeat * 2_000 + 2_000;
 
-/** How many events lie between two cursors; null where there is no telling. @param {string|null=} from @param {string|null=} to */
+/** In events; null where there is no telling. @param {string|null=} from @param {string|null=} to */
 export const distance = (from, to) => {
   const [[epoch, start], [other, end]] = [from, to].map(cursor => (cursor ?? '').split('_'));
   return start && end && epoch === other ? +end - +start : null;
 };
 
 /**
- * What a frame means to a reader: events to deliver, a reset, a gap (read again from `at`), or at most another place.
- * `own`: its connection began at `at`; only then may it say where an open cursor lies, and may a reset be believed.
+ * What a frame means to who stands at `at`. `own`: its connection began there; else it places no open cursor, and its
+ * resets are another's.
  * @param {string|null} at @param {Frame} frame
  * @returns {{at: string|null, events?: AgentEvent[], reset?: Reset, gap?: boolean}}
  */
@@ -24,7 +24,7 @@ export const take = (at, { type, cursor, after, events = [], resume, reason = 'e
   if (!own && (resets || !isPlace(at))) return gap;
   if (resets) return { at: cursor ?? '0', reset: { reason, cursor: cursor ?? '0' } };
   if (!['events', 'ready', 'live', 'heartbeat'].includes(type)) return { at };
-  // Nothing is in flight: a server that stands further on than we do has sent what we did not get.
+  // Nothing is in flight: what they sent and we don't have is lost.
   const theirs = type === 'events' ? after : cursor;
   if (isPlace(at) && isPlace(theirs) && (distance(at, theirs) ?? 1) > 0) return gap;
   if (type !== 'events') return { at: isPlace(at) ? at : cursor ?? at };

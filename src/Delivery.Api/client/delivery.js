@@ -2,13 +2,13 @@
 import { fullJitter } from './backoff.js';
 
 const mostEvents = 5_000, mostBytes = 8 * 1024 * 1024, batch = 1_000;
-/** Milliseconds of handlers in a row before the page may breathe. */
+/** In ms: then the page may breathe. */
 const slice = 40;
 const left = Symbol();
 
 /**
- * From frames to handlers. A handler that throws gets the same thing again, alone; the cursor moves on when all returned.
- * While nobody listens, events wait.
+ * From frames to handlers. Who throws gets the same again, alone; the cursor moves when all returned; while nobody listens,
+ * events wait.
  * @param {Platform} platform
  * @param {{cursor(cursor: string): void, room(): void, error(failure: {error: unknown, event: any}): void}} tell
  */
@@ -49,7 +49,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     return left;
   };
 
-  /** Whether it stays undone, since all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
+  /** Whether all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
   const all = async (isFor, value, event = null) => {
     const results = await Promise.all(
       [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event)));
@@ -114,7 +114,6 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     }
   };
   return {
-    /** Whether more waits than may; `tell.room` follows when half of it has gone. */
     isFull: () => isFull,
     idle: () => running,
     /** @param {AgentEvent[]} more */
@@ -123,7 +122,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       count(more.length, size);
       go();
     },
-    /** @param {Place} place a reset, or a place in the order that is told when it is reached */
+    /** @param {Place} place */
     place(place) {
       queue.push(place);
       go();
@@ -163,7 +162,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
         offer?.settle(left);
       }
     },
-    /** Ends the iterators, for a reason or without. @param {Error} [error] */
+    /** @param {Error} [error] */
     end(error) {
       end = { error };
       wakers.forEach(wake => wake());

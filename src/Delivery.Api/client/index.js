@@ -5,5 +5,7 @@ export { emptyState, fold, foldRun } from './projection.js';
 export { indexedDbStore, localStore, memoryStore, sessionStore } from './stores.js';
 export { TokenUnavailable } from './token.js';
 
-/** A user's events. @param {import('./types.js').Options} options */
+/** @import { AgentEvents, Options, Platform } from './types.js' */
+
+/** @type {(options: Options, platform?: Platform) => AgentEvents} */
 export const connect = (options, platform = browser) => open(options, platform);

@@ -1,7 +1,4 @@
-/**
- * Which transport to use. Two failures in a row lead to the next, and from the last to the first, since then it was not the
- * transport. A better one is tried after 5 minutes, ever more seldom.
- */
+/** Which transport: the next after two failures in a row; after the last the first, since then it was not the transport. */
 export const ladder = (rungs = ['']) => {
   let at = 0, failures = 0, trials = 0, isDoubtful = false;
   const failed = () => {
@@ -9,17 +6,18 @@ export const ladder = (rungs = ['']) => {
     failures = 0;
     at = (at + 1) % rungs.length;
   };
-  /** The network is another, or none: from the top, where one more failure is enough. */
+  /** From the top, where one more failure is enough. */
   const restart = () => {
     if (at) failures = 1;
     at = 0;
   };
   return {
+    failed, restart,
     rung: () => rungs[at],
     /** Each better one in turn. */
     better: () => rungs[trials % at],
-    /** Milliseconds until one is to be tried; NaN at the top. */
-    patience: () => !at ? NaN : isDoubtful ? 1_000 : Math.min(5 * 2 ** trials, 60) * 60_000,
+    /** In ms; NaN at the top. */
+    patience: () => at ? isDoubtful ? 1_000 : Math.min(5 * 2 ** trials, 60) * 60_000 : NaN,
     worked(rung = '') {
       at = rungs.indexOf(rung);
       failures = 0;
@@ -28,16 +26,14 @@ export const ladder = (rungs = ['']) => {
         isDoubtful = false;
       }
     },
-    failed,
     trialFailed() {
       isDoubtful = false;
       trials++;
     },
-    /** Nothing answered: it is cut off, or nobody is there. Then what works at last is no reason to stay below. */
+    /** It is cut off, or nobody is there: then what works at last is no reason to stay below. */
     unreachable() {
       isDoubtful = true;
       at < rungs.length - 1 ? failed() : restart();
     },
-    restart,
   };
 };

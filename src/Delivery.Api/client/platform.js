@@ -1,6 +1,5 @@
 const { WebSocket, BroadcastChannel, crypto, document, navigator } = globalThis;
 
-/** All that the library asks of its surroundings; tests bring their own. */
 export const browser = {
   WebSocket, BroadcastChannel, crypto, document, locks: navigator?.locks,
   window: 'addEventListener' in globalThis ? globalThis : undefined,

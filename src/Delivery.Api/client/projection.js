@@ -4,7 +4,7 @@
 export const emptyState = Object.freeze({ runs: new Map(), threads: new Map() });
 
 /**
- * The state after these events. Nothing is changed in place: what an event did not touch stays the same object.
+ * What an event did not touch stays the same object.
  * @param {Projection} state @param {Iterable<AgentEvent>} events @returns {Projection}
  */
 export const fold = (state, events) => {
@@ -40,7 +40,6 @@ const appliers = {
   run_requested: (_, { input = null, agent = null }) => ({ input, agent }),
   agent_started: ({ agent, attempts, startedAt, steps }, data, { time }) => ({
     status: 'running', agent: data.agent ?? agent, attempts: attempts + 1, startedAt: startedAt ?? time,
-    // What streamed without a whole one is told again (PROTOCOL.md, section 4).
     steps: attempts ? [...interrupt(steps.filter(step => !isOpen(step))), { kind: 'resumed', attempt: attempts + 1 }] : steps,
   }),
   agent_thinking: ({ steps }, data) => ({ status: 'running', steps: write('thinking', steps, data) }),
@@ -69,18 +68,18 @@ const appliers = {
 /** @param {Step} step */
 const isOpen = step => 'streaming' in step && step.streaming;
 
-/** In the place of the last one like it, or at the end. @param {readonly Step[]} steps @param {(step: Step) => boolean} isLike @param {(like: any) => Step} make */
+/** @param {readonly Step[]} steps @param {(step: Step) => boolean} isLike @param {(like: any) => Step} make */
 const put = (steps, isLike, make) => {
   const at = steps.findLastIndex(isLike);
   return at < 0 ? [...steps, make(undefined)] : steps.with(at, make(steps[at]));
 };
 
-/** A piece is appended to the open text of its kind; a whole one takes its place. @param {TextStep['kind']} kind @param {readonly Step[]} steps */
+/** @param {TextStep['kind']} kind @param {readonly Step[]} steps */
 const write = (kind, steps, { text = '', delta: streaming = false }) => put(
   steps, step => step.kind === kind && isOpen(step),
   open => ({ kind, text: streaming && open ? open.text + text : text, streaming }));
 
-/** Nothing goes on when its worker has stopped. @param {readonly Step[]} steps @returns {Step[]} */
+/** @param {readonly Step[]} steps @returns {Step[]} */
 const interrupt = steps => steps.map(step =>
   isOpen(step) ? { .../** @type {TextStep} */ (step), streaming: false }
     : step.kind === 'tool' && step.state === 'running' ? { ...step, state: 'failed', error: 'interrupted' } : step);

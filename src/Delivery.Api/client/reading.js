@@ -4,8 +4,8 @@ import { distance, silenceOf, take } from './continuity.js';
 import { groupOf, tabs } from './tabs.js';
 
 /**
- * A tab's place in the stream, and where its frames come from: a connection of its own, or the leader's. Who follows reads
- * what it lacks over JSON, at first and at each gap, and holds the leader's frames meanwhile.
+ * Where a tab stands and what feeds it: its own connection, or the leader's. Who follows reads what it lacks over JSON, at
+ * first and at each gap, and holds the leader's frames meanwhile.
  * @param {ReadingOptions} options @param {Reader} reader
  */
 export const reading = (options, reader) => {
@@ -17,7 +17,7 @@ export const reading = (options, reader) => {
   let isLive = false, isRunning = false, wasReplaced = false, group = '', silence = 0;
   /** @type {Tabs=} */
   let peers;
-  /** The leader's frames, while this tab reads for itself. @type {[Frame, number][]|null} */
+  /** @type {[Frame, number][]|null} */
   let held = null;
   /** @type {string[]} */
   let degraded = [];
@@ -29,7 +29,7 @@ export const reading = (options, reader) => {
   const isLeader = () => peers?.isLeader() ?? true;
   const tellState = () => peers?.post({ state: { ...link, degraded, silence } });
 
-  /** False: something is missing. @param {Frame} frame @param {number} size @param {boolean} own */
+  /** @param {Frame} frame @param {number} size @param {boolean} own */
   const receive = (frame, size, own) => {
     const step = take(at, frame, own);
     if (step.gap) return false;
@@ -49,7 +49,7 @@ export const reading = (options, reader) => {
     return true;
   };
 
-  /** A frame of the leader. @param {Frame} frame */
+  /** @param {Frame} frame */
   const hear = (frame, size = 0) => {
     if (!isRunning) return;
     if (held) {
@@ -69,7 +69,7 @@ export const reading = (options, reader) => {
   const owner = {
     from: () => at,
     async admits(token) {
-      const name = await groupOf(platform, url, token, share);
+      const name = await groupOf(platform, share, url, token);
       if (name === group) return true;
       const wasRunning = isRunning;
       stop();
@@ -97,7 +97,7 @@ export const reading = (options, reader) => {
       tellState();
       if (state.status !== 'closed') reader.changed();
       else if (state.reason === 'replaced' && peers) {
-        // By a tab that took the lead, most likely: then the lock is not to be had.
+        // By the tab that took the lead? Then the lock is not to be had.
         wasReplaced = true;
         stop();
         start();
@@ -150,7 +150,7 @@ export const reading = (options, reader) => {
       aside.wake(isOtherNetwork);
       peers?.wake();
     },
-    /** How this tab is fed; `cursor`: after what is handled. @param {string|null} cursor */
+    /** @param {string|null} cursor */
     state(cursor) {
       const from = leader && link.status !== 'offline' ? leader : { ...link, degraded };
       const isOpen = from.status === 'open';

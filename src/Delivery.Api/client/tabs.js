@@ -3,10 +3,10 @@ import { timers } from './timers.js';
 import { identityOf } from './token.js';
 
 /**
- * Many tabs, one connection: who holds the Web Lock leads, and broadcasts what it receives. Not a SharedWorker: Chrome on
- * Android has none, its script must be of the page's origin, and the token provider lives in the page. A hidden leader still
- * gets its messages, but its timers run once a minute and it may be frozen; so a visible tab that hears nothing of it steals
- * the lock. Two leaders for a moment do no harm: every tab checks continuity itself.
+ * Many tabs, one connection: the holder of a Web Lock leads and broadcasts its frames. Not a SharedWorker: Chrome on Android
+ * has none, its script must be same-origin, and the token provider lives in the page. A hidden leader still gets messages,
+ * but its timers run once a minute and it may be frozen: a visible tab that hears nothing steals the lock. Two leaders do no
+ * harm: each tab checks continuity.
  * @param {Platform} platform @param {string} name @param {TabRole} role @returns {Tabs}
  */
 export const tabs = (platform, name, role) => {
@@ -49,7 +49,7 @@ export const tabs = (platform, name, role) => {
     wake();
   };
 
-  /** The leader is to be heard of within so many ms. */
+  /** The leader, within so many ms. */
   const expect = (milliseconds = 0) => after('leader', milliseconds + 500 * platform.random(), () => {
     if (platform.visible()) request({ steal: true });
   });
@@ -76,7 +76,7 @@ export const tabs = (platform, name, role) => {
       };
       request({ ifAvailable: true });
     },
-    /** Gives the lock up too: a page that holds one can't go to the back/forward cache. */
+    /** A page that holds a lock can't go to the back/forward cache. */
     leave() {
       turn++;
       quit();
@@ -91,8 +91,8 @@ export const tabs = (platform, name, role) => {
   };
 };
 
-/** What tabs must agree in to share, so that two users never do; '' where they don't. */
-export const groupOf = async (/** @type {Platform} */ { locks, BroadcastChannel, crypto }, url = '', token = '', share = /** @type {boolean|string} */ (true)) => {
+/** '': not to be shared. @param {Platform} platform @param {boolean|string} share */
+export const groupOf = async ({ locks, BroadcastChannel, crypto }, share, url = '', token = '') => {
   const identity = identityOf(token);
   if (!share || !locks || !BroadcastChannel || share === true && !identity) return '';
   const text = new TextEncoder().encode(JSON.stringify([share, url, identity]));

@@ -1,6 +1,6 @@
 /** @import { Platform } from './types.js' */
 
-/** Timers by name, one each. @param {Platform} platform */
+/** @param {Platform} platform */
 export const timers = ({ setTimeout, clearTimeout }) => {
   /** @type {Record<string, any>} */
   const all = {};

@@ -1,9 +1,9 @@
 /** @import { TokenProvider, Tokens } from './types.js' */
 
-/** A provider throws it to say: ask a person. */
+/** Ask a person. */
 export class TokenUnavailable extends Error { }
 
-/** The claims of a JWT, unverified; none of anything else. @returns {Record<string, any>} */
+/** Of a JWT, unverified. @returns {Record<string, any>} */
 const claimsOf = (token = '') => {
   try {
     const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'));
@@ -13,13 +13,12 @@ const claimsOf = (token = '') => {
   }
 };
 
-/** Whose token it is; '' where it does not say. */
 export const identityOf = (token = '') => {
   const { exp, iat, nbf, jti, ...identity } = claimsOf(token);
   return Object.keys(identity).sort().map(name => JSON.stringify([name, identity[name]])).join();
 };
 
-/** When to ask for the next one, in ms: at 80 % of its life or a minute before its end. NaN: it, or its clock, does not say. */
+/** In ms; NaN: it does not say, or by another clock. */
 export const renewalOf = (token = '', now = 0) => {
   const left = claimsOf(token).exp * 1_000 - now;
   return left > 0 ? Math.max(5_000, left * 0.8, left - 60_000) : NaN;

@@ -1,16 +1,16 @@
 /** @import { LinkOptions, Platform } from '../types.js' */
 
-/** A request with a token. @param {Platform} platform @param {URL} url @param {RequestInit} init */
+/** @param {Platform} platform @param {URL} url @param {RequestInit} init */
 export const request = ({ fetch }, url, { headers, ...init }, token = '') =>
   fetch(url, { ...init, cache: 'no-store', headers: { ...headers, Authorization: `Bearer ${token}` } });
 
-/** What it asks to wait, in ms (RFC 9110, 10.2.3). @param {Response} response */
+/** In ms (RFC 9110, 10.2.3). @param {Response} response */
 export const retryAfter = ({ headers }, now = 0) => {
   const text = headers.get('Retry-After') ?? '';
   return +text * 1_000 || Math.max(0, Date.parse(text) - now) || 0;
 };
 
-/** The close code that says the same as a status (PROTOCOL.md, section 8). @type {Record<number, number>} */
+/** Close codes that say the same. @type {Record<number, number>} */
 const codes = { 400: 1008, 401: 4401, 403: 4403, 404: 4404, 429: 1013, 503: 1013 };
 
 /** @param {Response} response */
@@ -23,10 +23,7 @@ export const withQuery = (url, query) => {
   return target;
 };
 
-/**
- * Null: nothing answered. Over HTTP a cursor beside a client id is its ack (PROTOCOL.md, section 2): it is not sent along.
- * @param {LinkOptions} options @param {RequestInit} init @param {string|null} after
- */
+/** A cursor beside a client id would be its ack (PROTOCOL.md, section 2). @param {LinkOptions} options @param {RequestInit} init @param {string|null} after */
 export const read = ({ url, platform, token, client }, init, after, wait = 0) =>
   request(platform, withQuery(url, { after, client: after ? null : client, wait }), init, token()).catch(() => null);
 

@@ -1,7 +1,7 @@
 /** @import { Close, Frame, Open } from '../types.js' */
 import { ackOver, closeOf, read } from './http.js';
 
-/** The frames that say the same as a JSON answer. @param {any} page @returns {Frame[]} */
+/** @param {any} page @returns {Frame[]} */
 export const framesOf = ({ after, cursor, head, resume, reason, events, degraded }, isFirst = true) => [
   { type: isFirst ? 'ready' : reason ? 'reset' : 'status', resume: reason && 'reset', cursor: after, head, reason, degraded },
   { type: 'events', after, events },
@@ -24,7 +24,7 @@ export const openPoll = options => {
       for (const frame of framesOf(page, isFirst)) if (!abort.signal.aborted) onFrame(frame, frame.events ? text.length : 0);
       after = page.cursor ?? after;
       const isLive = page.resume === 'live';
-      // What has no news may come at once, from a node without its log or a proxy that does not hold it back.
+      // What has no news may come at once: from a node without its log, or a proxy that holds nothing back.
       if (!page.events.length && (!isLive || wait && platform.now() - asked < 1_000)) {
         await new Promise(resolve => { timer = platform.setTimeout(() => resolve(0), 1_000); });
       }

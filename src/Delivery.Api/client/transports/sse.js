@@ -1,7 +1,7 @@
 /** @import { AgentEvent, Close, Open } from '../types.js' */
 import { ackOver, closeOf, read } from './http.js';
 
-/** Takes an event stream (WHATWG HTML, 9.2.6) in any pieces. @param {(name: string, data: string) => void} onMessage */
+/** WHATWG HTML, 9.2.6. @param {(name: string, data: string) => void} onMessage */
 export const eventStream = (onMessage, onRetry = (milliseconds = 0) => { }) => {
   let rest = '', name = '';
   /** @type {string[]} */
