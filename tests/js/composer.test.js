@@ -1,56 +1,55 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { Composer } from '../../src/Delivery.Api/wwwroot/composer.js';
+import { FakeElement } from './fakes.js';
 
-let elements, thread, sent, failing;
-
-class FakeElement extends EventTarget {
-  value = '';
-  dataset = {};
-  firstChild = null;
-  append() {}
-  disabled = false;
-  focus() {}
-  requestSubmit() {
-    this.dispatchEvent(new Event('submit', { cancelable: true }));
-  }
-}
+let find, sent, stops, composer;
 
 beforeEach(() => {
-  elements = new Map(['composer', 'input', 'send', 'composer-status'].map(id => [id, new FakeElement()]));
-  globalThis.document = { getElementById: id => elements.get(id) };
-  thread = 'one';
+  find = FakeElement.document('composer', 'input', 'send', 'stop', 'composer-status');
   sent = [];
-  failing = true;
+  stops = 0;
+  composer = new Composer({ onSend: text => sent.push(text), onStop: () => stops++ });
 });
 
-async function submit(composer, text) {
-  composer.submit(text);
-  for (let i = 0; i < 10; i++) await null;
+function write(text) {
+  find('input').value = text;
+  find('input').dispatchEvent(new Event('input'));
 }
 
-const compose = () => new Composer(async (text, key) => {
-  sent.push(key);
-  if (failing) {
-    throw new Error('no answer');
-  }
-}, () => thread);
+function press(key, more = {}) {
+  find('input').dispatchEvent(Object.assign(new Event('keydown', { cancelable: true }), { key, ...more }));
+}
 
-test('the same text to the same conversation is the same request until it was taken', async () => {
-  const composer = compose();
-  await submit(composer, 'hello');
-  failing = false;
-  await submit(composer, 'hello');
-  assert.equal(sent[0], sent[1]);
-  await submit(composer, 'hello');
-  assert.notEqual(sent[1], sent[2]);
+test('Enter sends what is written, without the space around it, and makes room for the next', () => {
+  write('  hello\nthere ');
+  press('Enter');
+  assert.deepEqual(sent, ['hello\nthere']);
+  assert.equal(find('input').value, '');
+  press('Enter');
+  assert.equal(sent.length, 1, 'nothing is no request');
 });
 
-test('another text, or the same to another conversation, is another request', async () => {
-  const composer = compose();
-  await submit(composer, 'hello');
-  await submit(composer, 'hello there');
-  thread = 'two';
-  await submit(composer, 'hello there');
-  assert.equal(new Set(sent).size, 3);
+test('Shift and Enter, and Enter that ends the composition of a character, do not send', () => {
+  write('hello');
+  press('Enter', { shiftKey: true });
+  press('Enter', { isComposing: true });
+  assert.deepEqual(sent, []);
+});
+
+test('while a run is under way the button stops it, unless something is written', () => {
+  composer.show(true, false);
+  assert.deepEqual([find('stop').hidden, find('send').hidden], [false, true]);
+  write('and then?');
+  assert.deepEqual([find('stop').hidden, find('send').hidden], [true, false]);
+  write('');
+  composer.show(false, false);
+  assert.deepEqual([find('stop').hidden, find('send').hidden], [true, false]);
+});
+
+test('the focus is not lost when one button takes the place of the other', () => {
+  composer.show(true, false);
+  find('stop').focus();
+  composer.show(false, false);
+  assert.equal(document.activeElement, find('send'));
 });

@@ -1,51 +1,85 @@
-/** A WebSocket under the control of a test. */
-export class FakeSocket {
+import { EventEmitter, once } from 'node:events';
+
+/** Events of one run, numbered from 1 and a second apart, with positions from `from`. */
+export function eventsOf(run, steps, { thread = 't', from = 1 } = {}) {
+  return steps.map(([type, data = {}], index) => ({
+    cursor: `epoch1_${from + index}`, id: `${run}-${index}`, type, data, run, thread, sequence: index + 1,
+    time: new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString(),
+  }));
+}
+
+/** An element that listens and keeps what it is given; `document` hands them out by id. */
+export class FakeElement extends EventTarget {
+  value = '';
+  dataset = {};
+  hidden = false;
+  firstChild = null;
+
+  static document(...ids) {
+    const elements = new Map(ids.map(id => [id, new FakeElement()]));
+    globalThis.document = { getElementById: id => elements.get(id), activeElement: null };
+    return id => elements.get(id);
+  }
+
+  get textContent() {
+    return this.firstChild?.data ?? '';
+  }
+
+  append(text) {
+    this.firstChild = { data: text, appendData(more) { this.data += more; } };
+  }
+
+  focus() {
+    document.activeElement = this;
+  }
+
+  requestSubmit() {
+    this.dispatchEvent(new Event('submit', { cancelable: true }));
+  }
+}
+
+/** A WebSocket whose other end is the test. */
+export class FakeSocket extends EventTarget {
   static opened = [];
+  onclose = null;
+  isClosed = false;
 
   constructor(url, protocols) {
-    this.url = new URL(url);
-    this.protocols = protocols;
-    this.isClosed = false;
+    super();
+    Object.assign(this, { url, protocols });
     FakeSocket.opened.push(this);
   }
 
-  static get last() {
-    return FakeSocket.opened.at(-1);
-  }
-
-  get after() {
-    return this.url.searchParams.get('after');
-  }
-
   receive(frame) {
-    this.onmessage({ data: JSON.stringify(frame) });
-  }
-
-  closeWith(code) {
-    this.onclose({ code });
+    this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(frame) }));
   }
 
   close() {
     this.isClosed = true;
+    this.dispatchEvent(new Event('close'));
+    this.onclose?.({ code: 1005 });
   }
 }
 
-/** Hands out `token-1`, `token-2` …; `refusal`, when set, is thrown instead. */
-export class FakeSession {
-  refusal = null;
-  #count = 1;
+/** Something that is begun and ends when the test says so. */
+export class Held {
+  #events = new EventEmitter();
+  calls = [];
 
-  async token() {
-    if (this.refusal) {
-      throw this.refusal;
+  run = async (...args) => {
+    this.calls.push(args);
+    const [{ error, value }] = await once(this.#events, String(this.calls.length));
+    if (error) {
+      throw error;
     }
 
-    return `token-${this.#count}`;
-  }
+    return value;
+  };
 
-  forget(token) {
-    if (token === `token-${this.#count}`) {
-      this.#count++;
+  async end(result) {
+    this.#events.emit(String(this.calls.length), result);
+    for (let turns = 0; turns < 10; turns++) {
+      await null;
     }
   }
 }
@@ -57,6 +91,3 @@ export function frame(from, to) {
   const events = Array.from({ length: to - from + 1 }, (_, index) => ({ cursor: position(from + index) }));
   return { type: 'events', after: position(from - 1), events, cursor: position(to) };
 }
-
-export const ready = (cursor, resume = 'replaying', more = {}) =>
-  ({ type: 'ready', cursor, head: position(9), resume, degraded: [], heartbeat: 15, ...more });

@@ -115,7 +115,7 @@ function send(text) {
 }
 
 async function stop(run) {
-  const problem = run && await account.stop(run);
+  const problem = run && !account.stopping.has(run) && await account.stop(run);
   problem && composer.tell(problem);
 }
 

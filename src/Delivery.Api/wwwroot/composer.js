@@ -37,7 +37,7 @@ export class Composer {
    */
   show(isRunning, isStopping) {
     this.#isRunning = isRunning;
-    this.#stop.disabled = isStopping;
+    this.#stop.ariaDisabled = isStopping;
     setText(this.#stop, isStopping ? 'Stopping…' : 'Stop');
     this.#choose();
   }

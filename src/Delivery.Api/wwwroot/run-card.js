@@ -66,7 +66,7 @@ export class RunCard {
     }
 
     this.#stop.hidden = hasEnded(run);
-    this.#stop.disabled = isStopping;
+    this.#stop.ariaDisabled = isStopping;
     setText(this.#stop, isStopping ? 'Stopping…' : 'Stop');
   }
 

@@ -11,7 +11,8 @@ export const pretty = value => typeof value === 'string' ? value : JSON.stringif
  * @param {number} most
  */
 export function preview(value, most = 200) {
-  const text = typeof value === 'string' ? value.slice(0, most + 1).replace(/\s+/g, ' ') : write(value, most + 1);
+  const text = typeof value === 'string' ? value.slice(0, most + 1).replace(/\s+/g, ' ')
+    : write(value, most + 1).replace(/^\{(.+)\}$/s, '$1');
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
@@ -25,16 +26,17 @@ function write(value, most) {
   }
 
   const isList = Array.isArray(value);
-  let text = '';
-  for (const name in value) {
-    const part = write(value[name], most);
-    text += `${text && ', '}${isList ? part : `${name}: ${part}`}`;
-    if (text.length > most) {
+  const parts = [];
+  let length = 0;
+  for (const [name, part] of isList ? value.entries() : Object.entries(value)) {
+    parts.push(`${isList ? '' : `${name}: `}${write(part, most)}`);
+    length += parts.at(-1).length;
+    if (length > most) {
       break;
     }
   }
 
-  return isList ? `[${text}]` : text || '{}';
+  return isList ? `[${parts.join(', ')}]` : `{${parts.join(', ')}}`;
 }
 
 /** A titled value; what is long begins clipped. */
@@ -56,10 +58,14 @@ export function clipped(target, text, most) {
   target.textContent = `${text.slice(0, most)}…`;
   const all = element('button', { type: 'button', className: 'quiet show-all', textContent: `Show all ${bytes(text.length)}` });
   all.addEventListener('click', () => {
-    target.textContent = text;
+    target.replaceChildren(...inParts(text));
     target.tabIndex = 0;
     target.focus();
     all.remove();
   });
   return [all];
 }
+
+/** Parts of a long text, each laid out only when it comes into sight. */
+const inParts = text => (text.match(/[^]{1,8000}(?:\n|$)|[^]{1,8000}/g) ?? [])
+  .map(part => element('span', { className: 'part', textContent: part }));

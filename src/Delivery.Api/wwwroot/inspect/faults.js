@@ -3,8 +3,8 @@ class DeadSocket {
   readyState = 3;
   onclose = null;
 
-  constructor() {
-    setTimeout(() => this.onclose?.({ code: 1006 }));
+  constructor({ setTimeout }) {
+    setTimeout(() => this.onclose?.({ code: 1006 }), 0);
   }
 
   send() { }
@@ -60,7 +60,7 @@ export class Wire {
       online: () => !this.#isDown && online(),
       fetch: (input, init) => this.#isDown ? Promise.reject(new TypeError('offline')) : this.#fetch(fetch, input, init),
       WebSocket: function Line(url, protocols) {
-        return wire.#isDown ? new DeadSocket() : new Socket(url, protocols);
+        return wire.#isDown ? new DeadSocket(wire.#platform) : new Socket(url, protocols);
       },
     };
   }
