@@ -15,11 +15,12 @@ public sealed class HandlerTests(StandaloneFixture fixture)
         await using var device = await fixture.DeviceAsync();
         var tab = await device.OpenTabAsync();
         await _person.AppendAsync(5);
-        await tab.ReadAsync(new { token = _person.Token, after = "0" });
+        await tab.ReadAsync(new { token = _person.Token, after = "0" }, "null");
         await tab.Page.EvaluateAsync(
             """
             () => {
               let failures = 0;
+              events.on('*', take);
               events.on('agent_message', ({ cursor, sequence }) => {
                 record('tried', cursor);
                 if (sequence === 3 && failures++ < 2) throw new Error('not now');

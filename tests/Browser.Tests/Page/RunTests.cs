@@ -116,7 +116,7 @@ public sealed class RunTests(StandaloneFixture fixture)
     [Fact]
     public async Task A_run_goes_on_on_the_page_when_the_host_died_and_another_took_its_place()
     {
-        await using var service = await Standalone.StartAsync(("Worker:Lease", "00:00:03"));
+        await using var service = await Standalone.StartAsync(("Worker:Lease", "00:00:03"), ("Worker:DemoPace", "1"));
         await using var device = await fixture.DeviceAsync(service);
         var person = service.Person();
         var window = await Window.OpenAsync(fixture, device, person);

@@ -11,7 +11,8 @@ namespace Pipeline.Browser.Tests;
 public sealed class Person(Uri service, string signingKey)
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(20) };
-    private readonly string _run = $"run-{Guid.CreateVersion7():n}";
+    private readonly AgentRun _talk = new($"run-{Guid.CreateVersion7():n}");
+    private int _said;
     private int _appended;
 
     public string User { get; } = $"user-{Guid.CreateVersion7():n}";
@@ -32,16 +33,18 @@ public sealed class Person(Uri service, string signingKey)
     }
 
     /// <summary>The agent appends so many events, all or none, to a run of thread <c>main</c>.</summary>
-    public async Task AppendAsync(int events)
+    public Task AppendAsync(int events)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(service, "/v1/events"))
-        {
-            Content = JsonContent.Create(new { user = User, events = Enumerable.Range(_appended + 1, events).Select(Event) }),
-        };
-        request.Headers.Authorization = Bearer(TokenFor(TimeSpan.FromMinutes(1), "events:append"));
-        using var response = await Http.SendAsync(request);
-        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
-        _appended += events;
+        var first = _said + 1;
+        _said += events;
+        return AppendAsync(Enumerable.Range(first, events).Select(Message));
+    }
+
+    /// <summary>The agent does a whole run of so many events: thoughts, tools and an answer.</summary>
+    public Task AppendRunAsync(int events)
+    {
+        var run = new AgentRun($"run-{Guid.CreateVersion7():n}");
+        return AppendAsync(run.Events(events));
     }
 
     /// <summary>Every committed event, in order: the truth that screens are held against.</summary>
@@ -77,15 +80,20 @@ public sealed class Person(Uri service, string signingKey)
         Assert.Empty(tab.ScriptErrors);
     }
 
+    private async Task AppendAsync(IEnumerable<object> events)
+    {
+        var all = events.ToList();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(service, "/v1/events"))
+        {
+            Content = JsonContent.Create(new { user = User, events = all }),
+        };
+        request.Headers.Authorization = Bearer(TokenFor(TimeSpan.FromMinutes(1), "events:append"));
+        using var response = await Http.SendAsync(request);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        _appended += all.Count;
+    }
+
     private static AuthenticationHeaderValue Bearer(string token) => new("Bearer", token);
 
-    private object Event(int sequence) => new
-    {
-        id = Guid.CreateVersion7(),
-        type = "agent_message",
-        thread = "main",
-        run = _run,
-        sequence,
-        data = new { text = $"{sequence} – größer ✓", delta = false },
-    };
+    private object Message(int sequence) => _talk.Event("agent_message", sequence, new { text = $"{sequence} – größer ✓", delta = false });
 }
