@@ -19,7 +19,7 @@ export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
 
 RESULTS=$PWD/artifacts/test
 FAST_SUITES='Contracts Persistence Messaging Worker Delivery JavaScript'
-SERVERLESS_SUITES='Contracts Delivery JavaScript Browser Model'
+SERVERLESS_SUITES='Contracts Delivery JavaScript Model'
 # What is no .NET project.
 UNBUILT_SUITES='JavaScript Model'
 # Timing matters in these: they have the machine to themselves, after the others.
@@ -87,6 +87,11 @@ need_servers() {
 
 # --- What must be there -----------------------------------------------------------------------------------------------
 
+# The page is judged by axe-core, the client's types by TypeScript: what tests/js/package-lock.json names.
+need_npm() {
+  is_in Browser "$SUITES" || is_in JavaScript "$SUITES"
+}
+
 docker_answers() {
   command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
@@ -114,7 +119,8 @@ install_missing() {
     [ -n "${PIPELINE_TEST_RABBITMQ:-}" ] || has_rabbitmq || missing+=(rabbitmq-server)
   fi
   ! is_in Browser "$SUITES" || has_chromium || missing+=(chromium)
-  ! is_in JavaScript "$SUITES" || command -v node >/dev/null || missing+=(nodejs)
+  ! need_npm || command -v node >/dev/null || missing+=(nodejs)
+  ! need_npm || command -v npm >/dev/null || missing+=(npm)
   ! is_in Model "$SUITES" || command -v spin >/dev/null || missing+=(spin)
   ! is_in Model "$SUITES" || has_c_compiler || missing+=(gcc libc6-dev)
   [ ${#missing[@]} -gt 0 ] || return 0
@@ -129,6 +135,13 @@ install_missing() {
   ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c \
     'apt-get update -q && apt-get install -q -y --no-install-recommends "$@"' sh "${missing[@]}" \
     </dev/null >"$RESULTS/install.log" 2>&1 || fail "could not install ${missing[*]}: $(tail -n 5 "$RESULTS/install.log")"
+}
+
+install_npm_packages() {
+  need_npm || return 0
+  [ ! tests/js/node_modules/.package-lock.json -nt tests/js/package-lock.json ] || return 0
+  (cd tests/js && npm ci --ignore-scripts --no-audit --no-fund) </dev/null >"$RESULTS/npm.log" 2>&1 ||
+    fail "could not install the npm packages of tests/js: $(tail -n 5 "$RESULTS/npm.log")"
 }
 
 # --- Servers that all suites share ------------------------------------------------------------------------------------
@@ -322,6 +335,7 @@ main() {
   USE_DOCKER=no
   ! docker_answers || USE_DOCKER=yes
   install_missing
+  install_npm_packages
   # What tests leave in the folder of temporary files goes with it; the users of the servers may pass through.
   SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/pipeline-XXXXXX")
   chmod 711 "$SCRATCH"

@@ -113,16 +113,14 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const ended = (from, { code = 0, retry, unreachable }) => {
     if (from && from === trial) endTrial();
     if (from !== line) return;
-    if (unreachable) steps.restart();
+    if (unreachable) steps.unreachable();
     // A code of the service's own says that the transport gets through.
     else if (line && !line.isReady && platform.online() && code < 1_007) steps.failed();
     const next = policy[code];
+    if (next === 'token') tokens.refuse(token);
     if (!next) lost({ code, retry });
     else if (next !== 'token' || refusals++) giveUp(next);
-    else {
-      tokens.refuse(token);
-      schedule();
-    }
+    else schedule();
   };
 
   /** @param {Close} close */
@@ -194,6 +192,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     start() {
       if (!isRunning) {
         isRunning = true;
+        refusals = 0;
         schedule();
       }
     },

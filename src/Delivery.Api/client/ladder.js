@@ -3,7 +3,19 @@ const soon = 5_000, minute = 60_000;
 /** Which transport: the next after two failures in a row; after the last the first, since then it was not the transport. */
 export const ladder = (rungs = ['']) => {
   let at = 0, failures = 0, trials = 0, wait = 5 * minute;
+  const failed = () => {
+    if (++failures < 2) return;
+    failures = 0;
+    at = (at + 1) % rungs.length;
+  };
+  /** The network, and no transport, was to blame: from the top, where one more failure is enough. */
+  const restart = () => {
+    if (at) failures = 1;
+    at = 0;
+    wait = soon;
+  };
   return {
+    failed, restart,
     rung: () => rungs[at],
     /** Each better one in turn. */
     better: () => rungs[trials % at],
@@ -14,20 +26,14 @@ export const ladder = (rungs = ['']) => {
       failures = 0;
       if (!at) wait = 5 * minute;
     },
-    failed() {
-      if (++failures < 2) return;
-      failures = 0;
-      at = (at + 1) % rungs.length;
-    },
     trialFailed() {
       trials++;
       wait = Math.min(2 * wait, 60 * minute);
     },
-    /** The network, and no transport, was to blame: from the top, where one more failure is enough. */
-    restart() {
-      if (at) failures = 1;
-      at = 0;
+    /** It is cut off, or nobody is there: then what works at last is no reason to stay below. */
+    unreachable() {
       wait = soon;
+      at < rungs.length - 1 ? failed() : restart();
     },
   };
 };

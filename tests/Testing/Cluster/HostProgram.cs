@@ -43,15 +43,8 @@ public static class HostProgram
     /// <summary>The host's assembly in the build output of the configuration that these tests were built in.</summary>
     private static string Assembly(string project)
     {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        var configuration = directory.Parent!.Name;
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Pipeline.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        var path = Path.Combine(
-            directory?.FullName ?? ".", "src", project, "bin", configuration, "net10.0", $"Pipeline.{project}.dll");
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+        var path = Path.Combine(Repository.Root, "src", project, "bin", configuration, "net10.0", $"Pipeline.{project}.dll");
         return File.Exists(path)
             ? path
             : throw new FileNotFoundException($"{path} is missing; build src/{project} in {configuration} first");

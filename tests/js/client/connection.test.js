@@ -132,6 +132,19 @@ test('4401 asks for another token at once; refused twice in a row it ends', asyn
   assert.equal(events.state.reason, 'token');
 });
 
+test('reconnecting after refusals asks for another token', async () => {
+  const { closeWith, clock, receive, script, events } = await begin();
+  await clock.pass(300);
+  await closeWith(4401);
+  await clock.pass(300);
+  await closeWith(4401);
+  events.reconnect();
+  await clock.pass(300);
+  assert.deepEqual(script.socket.protocols, ['agent-events.v1', 'bearer.token-3']);
+  await receive(ready('0', 'live'));
+  assert.equal(events.state.status, 'live');
+});
+
 test('a token that worked in between is no second refusal', async () => {
   const { closeWith, clock, receive, script } = await begin();
   for (let token = 1; token <= 4; token++) {

@@ -137,11 +137,29 @@ test('two failures of server-sent events lead to long-polling, which goes on fro
   assert.deepEqual([events.state.status, events.state.transport], ['live', 'poll']);
 });
 
-test('where nothing answers at all it is no fault of a transport: the best one is tried again', async () => {
+test('event streams that are cut off lead to long-polling too', async () => {
   const { script, clock } = await onSse();
-  script.request.fail();
-  await clock.pass(8_000);
+  for (let i = 0; i < 2; i++) {
+    script.request.fail();
+    await clock.pass(8_000);
+  }
+
+  assert.equal(script.request.headers.Accept, 'application/json');
+});
+
+test('where nothing answers at all the best one is tried again, also soon after a lesser one worked', async () => {
+  const { script, clock } = await onSse();
+  for (let i = 0; i < 3; i++) {
+    script.request.fail();
+    await clock.pass(8_000);
+  }
+
   assert.equal(script.sockets.length, 3);
+  script.socket.closeWith(1006);
+  await clock.pass(8_000);
+  script.request.stream().push(message('ready', ready('0', 'live')));
+  await clock.pass(1_000);
+  assert.equal(script.sockets.length, 4);
 });
 
 test('answers without news that come at once are asked for once a second', async () => {
