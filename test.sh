@@ -18,8 +18,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
 
 RESULTS=$PWD/artifacts/test
-FAST_SUITES='Contracts Persistence Messaging Worker Delivery JavaScript'
-SERVERLESS_SUITES='Contracts Delivery JavaScript Model'
+FAST_SUITES='Contracts Persistence Messaging Worker Delivery Client JavaScript'
+SERVERLESS_SUITES='Contracts Delivery Client JavaScript Model'
 # What is no .NET project.
 UNBUILT_SUITES='JavaScript Model'
 # Timing matters in these: they have the machine to themselves, after the others.

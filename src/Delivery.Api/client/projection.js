@@ -8,17 +8,29 @@ export const emptyState = Object.freeze({ runs: new Map(), threads: new Map() })
  * @param {Projection} state @param {Iterable<AgentEvent>} events @returns {Projection}
  */
 export const fold = (state, events) => {
-  const runs = new Map(state.runs), threads = new Map(state.threads);
+  const runs = new Map(state.runs), threads = new Map(state.threads), touched = new Set();
   for (const event of events) {
     const { run: id, thread } = event;
     if (!runs.has(id)) threads.set(thread, { id: thread, runs: [...threads.get(thread)?.runs ?? [], id] });
-    runs.set(id, foldRun(runs.get(id), event));
+    runs.set(id, take(runs.get(id), event));
+    touched.add(id);
   }
+  for (const id of touched) runs.set(id, sumUp(state.runs.get(id), /** @type {Run} */ (runs.get(id))));
   return { runs, threads };
 };
 
+/** @param {Run|undefined} before @param {AgentEvent} event */
+export const foldRun = (before, event) => sumUp(before, take(before, event));
+
+/** Once for however many events: a long text costs as much as all its pieces. @param {Run|undefined} before @param {Run} run @returns {Run} */
+const sumUp = (before, run) => {
+  if (run.steps === before?.steps) return run;
+  const texts = (kind = '') => run.steps.flatMap(step => step.kind === kind ? /** @type {TextStep} */ (step).text : []);
+  return { ...run, text: texts('message').join('\n\n'), thinking: texts('thinking').at(-1) ?? null };
+};
+
 /** @param {Run|undefined} before @param {AgentEvent} event @returns {Run} */
-export const foldRun = (before, event) => {
+const take = (before, event) => {
   const { run: id, thread, type, sequence, time = null } = event;
   const run = before ?? {
     id, thread, agent: null, input: null, status: 'queued', steps: [], text: '', thinking: null, result: null, error: null,
@@ -26,10 +38,7 @@ export const foldRun = (before, event) => {
   };
   if (sequence <= run.sequence) return run;
   const apply = Object.hasOwn(appliers, type) ? appliers[type] : custom;
-  const next = { ...run, ...apply(run, event.data ?? {}, event), sequence, incomplete: run.incomplete || sequence > run.sequence + 1 };
-  if (next.steps === run.steps) return next;
-  const texts = (kind = '') => next.steps.flatMap(step => step.kind === kind ? /** @type {TextStep} */ (step).text : []);
-  return { ...next, text: texts('message').join('\n\n'), thinking: texts('thinking').at(-1) ?? null };
+  return { ...run, ...apply(run, event.data ?? {}, event), sequence, incomplete: run.incomplete || sequence > run.sequence + 1 };
 };
 
 /** @type {Applier} */
