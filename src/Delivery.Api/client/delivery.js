@@ -19,7 +19,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
   const wakers = new Set();
   /** @type {Place[]} */
   let queue = [];
-  let events = 0, bytes = 0, isFull = false, isStopped = false;
+  let events = 0, bytes = 0, isFull = false, isStopped = false, since = 0;
   /** @type {Promise<void>=} */
   let running;
   /** @type {{error?: Error}=} */
@@ -35,6 +35,12 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     const timer = setTimeout(wake, milliseconds);
     wakers.add(wake);
   });
+
+  const breathe = async () => {
+    if (now() - since <= slice || !visible()) return;
+    await pause();
+    since = now();
+  };
 
   /** @param {Handler} handler @param {any} value @param {AgentEvent|null} event */
   const call = async (handler, value, event) => {
@@ -63,21 +69,19 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       tell.cursor(given[given.length - 1].cursor);
       return given.length;
     }
-    let done = 0, since = now();
+    let done = 0;
     for (const event of given) {
       const isPlain = event.type !== 'events' && event.type !== 'reset';
       if (!hears() || await all(type => type === '*' || isPlain && type === event.type, event, event)) break;
       done++;
       tell.cursor(event.cursor);
-      if (now() - since > slice && visible()) {
-        await pause();
-        since = now();
-      }
+      await breathe();
     }
     return done;
   };
 
   const run = async () => {
+    since = now();
     while (queue.length && (!queue[0].event || hears())) {
       const [{ event, reset, cursor, reached }] = queue;
       if (!event) {
@@ -92,6 +96,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       const given = until < 0 ? next : next.slice(0, until);
       const done = queue.splice(0, await hand(given.map(place => /** @type {AgentEvent} */ (place.event))));
       count(-done.length, -done.reduce((sum, { weight = 0 }) => sum + weight, 0));
+      await breathe();
     }
   };
 

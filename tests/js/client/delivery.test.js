@@ -192,6 +192,20 @@ test('a page may breathe between handlers that take long together', async () => 
   assert.deepEqual(seen, positions(1, 4));
 });
 
+test('a page may breathe between batches that take long together', async () => {
+  const { events, receive, clock } = await begin({}, { listens: false });
+  const sizes = [];
+  await receive(ready('0'), frame(1, 3_000));
+  events.on('events', batch => {
+    clock.time += 30;
+    sizes.push(batch.length);
+  });
+  await settled();
+  assert.deepEqual(sizes, [1_000, 1_000]);
+  await clock.pass(0);
+  assert.deepEqual(sizes, [1_000, 1_000, 1_000]);
+});
+
 test('an iterator gives each event once; it counts as handled when the next is asked for', async () => {
   const { events, receive } = await begin({}, { listens: false });
   const iterator = events[Symbol.asyncIterator]();
