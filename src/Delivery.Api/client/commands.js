@@ -44,7 +44,7 @@ export const commands = (platform, base, tokens) => {
       try {
         return await send(...given);
       } catch (/** @type {any} */ error) {
-        if (failures === 5 || ![0, 401, 429, 502, 503, 504].includes(error.status)) throw error;
+        if (failures === 7 || ![0, 401, 429, 502, 503, 504].includes(error.status)) throw error;
         const wait = Math.max(error.retry, fullJitter(failures, platform.random));
         await new Promise(resolve => platform.setTimeout(() => resolve(0), wait));
       }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 /** The shapes that the modules agree on. The wire: PROTOCOL.md. */
 
 import type { browser } from './platform.js';

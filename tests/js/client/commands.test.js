@@ -74,18 +74,18 @@ test('what is wrong with a command is told, and not tried again', async () => {
   assert.equal(script.requests.length, 1);
 });
 
-test('a service that stays away is a CommandError without a status, after six tries', async () => {
+test('a service that stays away is a CommandError without a status, after eight tries', async () => {
   const { events, script, clock } = await begin();
   const cancelled = events.cancel('r');
   const outcome = assert.rejects(cancelled, { status: 0 });
   const commands = () => script.requests.filter(({ method }) => method === 'POST');
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 8; i++) {
     await clock.pass(8_000);
     commands().at(-1).fail();
   }
 
   await outcome;
-  assert.equal(commands().length, 6);
+  assert.equal(commands().length, 8);
 });
 
 test('a request without an answer is given up after 15 s and repeated', async () => {

@@ -66,3 +66,18 @@ test('another network begins at the top, where one failure is then enough', () =
   steps.failed();
   assert.equal(steps.rung(), 'sse');
 });
+
+test('after the network was to blame a better one is tried within seconds, then ever more seldom', () => {
+  const steps = ladder(rungs);
+  steps.restart();
+  steps.failed();
+  steps.failed();
+  steps.worked('sse');
+  const waits = [];
+  for (let i = 0; i < 8; i++) {
+    waits.push(steps.patience() / 1_000);
+    steps.trialFailed();
+  }
+
+  assert.deepEqual(waits, [5, 10, 20, 40, 80, 160, 320, 640]);
+});
