@@ -13,7 +13,8 @@ export class Account {
   problem = null;
 
   /**
-   * @param {{user: string, given: string|null, thread: string}} whose `given`: a token that came with the address
+   * @param {{user: string, given: string|null, thread: string|null}} whose `given`: a token that came with the address;
+   *   `thread`: the one that was open last, null where that is not known
    * @param {{onChange: () => void, onReset: () => void, onState: (state: object) => void}} on
    */
   constructor({ user, given, thread }, { onChange, onReset, onState }) {

@@ -15,6 +15,8 @@ import { ThreadList, threadsOf } from './threads.js';
 /** @type {Account|null} */
 let account = null;
 let isDrawing = false;
+/** The newest run of the open thread as it was drawn last. */
+let newest;
 
 const reading = new ReadingPosition(find('transcript'), find('content'), find('newer'));
 const connection = new ConnectionView({ onRetry: () => account.events.reconnect() });
@@ -29,8 +31,8 @@ const threadList = new ThreadList(find('threads'), find('more-threads'), { onOpe
 function signIn(user, given) {
   account?.events.close();
   const ifCurrent = act => (...values) => account === signedIn && act(...values);
-  const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) ?? 'main' }, {
-    onChange: ifCurrent(changed),
+  const signedIn = new Account({ user, given, thread: recall(`thread:${given ? '' : user}`) }, {
+    onChange: ifCurrent(scheduleDraw),
     onReset: ifCurrent(restart),
     onState: ifCurrent(showConnection),
   });
@@ -40,11 +42,6 @@ function signIn(user, given) {
   find('signed-in').hidden = given === null;
   showConnection(account.events.state);
   restart();
-}
-
-function changed() {
-  reading.arrived();
-  scheduleDraw();
 }
 
 function restart() {
@@ -77,8 +74,9 @@ function draw() {
     return;
   }
 
-  const { projection, thread, runs, history, stopping } = account;
-  const threads = threadsOf(projection);
+  const threads = threadsOf(account.projection);
+  account.thread ??= threads[0]?.id ?? 'main';
+  const { thread, runs, history, stopping } = account;
   const title = threads.find(({ id }) => id === thread)?.title ?? 'New thread';
   threadList.show(threads, thread);
   setText(find('title'), title);
@@ -87,6 +85,11 @@ function draw() {
   composer.show(running() !== undefined, stopping.has(running()?.id));
   if (!runList.show(runs, history.counts, stopping)) {
     scheduleDraw();
+  }
+
+  if (runs.at(-1) !== newest) {
+    newest = runs.at(-1);
+    reading.arrived();
   }
 
   announce();
@@ -110,6 +113,7 @@ const isOpen = () => ['live', 'degraded'].includes(account.events.state.status);
 const running = () => account.runs.findLast(run => !hasEnded(run));
 
 function send(text) {
+  account.thread ??= 'main';
   account.send(text);
   reading.toEnd();
 }

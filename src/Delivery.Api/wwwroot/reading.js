@@ -29,7 +29,7 @@ export class ReadingPosition {
   toEnd() {
     this.#isAtEnd = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#button.hidden = true;
+    this.#look();
   }
 
   /** Something new is to be read. */

@@ -46,7 +46,9 @@ export class RunList {
    */
   show(runs, taken, stopping) {
     const deadline = performance.now() + stint;
+    const isFirst = this.#from === null;
     this.#choose(runs);
+    this.#list.hidden ||= isFirst;
     let next = null;
     for (const run of runs.slice(this.#from).reverse()) {
       if (performance.now() > deadline) {
@@ -58,6 +60,8 @@ export class RunList {
       next = card.item;
     }
 
+    // Shown as a whole: what is built first would be pushed about by what is built above it.
+    this.#list.hidden = false;
     return true;
   }
 
