@@ -8,7 +8,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     public PipelineCluster Cluster { get; private set; } = null!;
 
     public async ValueTask InitializeAsync() => Cluster = await PipelineCluster.StartAsync(
-        nodes: 2, workers: 1, linked: true, settings: [new("Worker:DemoPace", "0.5"), new("Delivery:Heartbeat", "00:00:02")]);
+        nodes: 2, workers: 1, linked: true, settings: [new("Worker:DemoPace", "0.2"), new("Delivery:Heartbeat", "00:00:02")]);
 
     public Person Person() => new(Cluster.Nodes[0].Url, Cluster.Settings["Auth:SigningKey"]);
 
@@ -28,16 +28,16 @@ public sealed class NodesTests(StandaloneFixture fixture, ClusterFixture cluster
         var tab = await device.OpenTabAsync();
         await tab.ReadAsync(new { token = _person.Token, after = "0" });
         await tab.IsAsync("live");
-        await cluster.Cluster.StartRunAsync(_person.Token, "main", "What is (17 + 4) * 2, and how does a browser catch up?");
+        await cluster.Cluster.StartRunAsync(_person.Token, "main", "Think for a long while about queues");
+        await tab.GotAsync(3);
         for (var moved = 1; moved <= 4; moved++)
         {
             var (node, seen) = (_nodes[moved % 2].Url, (await tab.RecordedAsync("got")).Length);
-            await tab.GotAsync(seen + 1);
             device.Network.Retarget(node.Host, node.Port);
             device.Network.Cut();
             await _person.AppendAsync(2);
             device.Network.Heal();
-            await tab.GotAsync(seen + 3);
+            await tab.GotAsync(seen + 2);
         }
 
         await Eventually.HoldsAsync("the run ended", async () =>

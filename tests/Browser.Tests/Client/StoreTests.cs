@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Browser.Tests;
 
 /// <summary>Cursors that outlive the page.</summary>
@@ -55,6 +57,7 @@ public sealed class StoreTests(StandaloneFixture fixture)
         }
 
         await _person.AppendAsync(5);
+        await Eventually.HoldsAsync("the service knows it", async () => (await _person.ReadAsync("client=laptop")).Count == 5);
         await using var later = await fixture.DeviceAsync();
         var next = await later.OpenTabAsync();
         await next.ReadAsync(new { token = _person.Token, client = "laptop" });

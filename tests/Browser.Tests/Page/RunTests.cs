@@ -105,8 +105,8 @@ public sealed class RunTests(StandaloneFixture fixture)
         await window.IsAccessibleAsync();
 
         await window.Page.UnrouteAllAsync();
-        await window.Page.ClickAsync("#pending li:nth-child(2) >> text=Discard");
-        await window.Page.ClickAsync("#pending >> text=Try again");
+        await window.Page.ClickAsync("#pending li:nth-child(2) button:text-is('Discard')");
+        await window.Page.ClickAsync("#pending button:text-is('Try again')");
         await window.ShowsRunAsync("completed");
         Assert.Equal("What is 2 + 2?", Assert.Single(await window.ShownAsync()).Request);
         Assert.Equal(0, await window.Page.Locator("article.pending").CountAsync());

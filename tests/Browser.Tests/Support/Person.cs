@@ -51,21 +51,28 @@ public sealed class Person(Uri service, string signingKey)
     public async Task<IReadOnlyList<JsonElement>> EventsAsync()
     {
         var events = new List<JsonElement>();
-        var (cursor, resume) = ("0", "");
+        IReadOnlyList<JsonElement> page;
 
         // A node may not know yet of what was just appended.
-        while (resume != "live" || events.Count < _appended)
+        do
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(service, $"/v1/events?after={cursor}&wait=1"));
-            request.Headers.Authorization = Bearer(Token);
-            using var response = await Http.SendAsync(request);
-            response.EnsureSuccessStatusCode();
-            var page = await response.Content.ReadFromJsonAsync<JsonElement>();
-            events.AddRange(page.GetProperty("events").EnumerateArray());
-            (cursor, resume) = (page.GetProperty("cursor").GetString()!, page.GetProperty("resume").GetString()!);
+            page = await ReadAsync($"after={(events.Count == 0 ? "0" : events[^1].GetProperty("cursor").GetString())}");
+            events.AddRange(page);
         }
+        while (page.Count > 0 || events.Count < _appended);
 
         return events;
+    }
+
+    /// <summary>The next events of the stream, at most a page of them.</summary>
+    /// <param name="query">From where (PROTOCOL.md, section 2).</param>
+    public async Task<IReadOnlyList<JsonElement>> ReadAsync(string query)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(service, $"/v1/events?{query}"));
+        request.Headers.Authorization = Bearer(Token);
+        using var response = await Http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+        return [.. (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("events").EnumerateArray()];
     }
 
     /// <summary>The tab's handlers got every committed event behind the first <paramref name="skipped"/>, each once and in order.</summary>

@@ -1,6 +1,8 @@
 using Microsoft.Playwright;
 using Pipeline.Browser.Tests;
 
+// Most of a test's time is waiting.
+[assembly: Xunit.v3.Parallelization(MaxThreads = 3)]
 [assembly: AssemblyFixture(typeof(StandaloneFixture))]
 
 namespace Pipeline.Browser.Tests;
