@@ -132,10 +132,8 @@ export class Tab {
       visible: () => this.isVisible,
       crypto: { subtle: { digest: async (_, bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()).buffer } },
       setTimeout: (run, after) => {
-        const id = clock.setTimeout(() => {
-          this.#timers.delete(id);
-          gate(run);
-        }, after);
+        // Due in a frozen page it waits, and may still be cleared.
+        const id = clock.setTimeout(() => gate(() => this.#timers.delete(id) && run()), after);
         this.#timers.add(id);
         return id;
       },
