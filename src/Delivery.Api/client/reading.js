@@ -52,6 +52,8 @@ export const reading = (options, reader) => {
   /** @param {Frame} frame */
   const hear = (frame, size = 0) => {
     if (!isRunning) return;
+    // Its state may be the last word of a former leader that did not know yet.
+    if (leader && leader.status !== 'open') peers?.wake();
     if (held) {
       held.push([frame, size]);
       if (held.length > 1_000) held.shift();

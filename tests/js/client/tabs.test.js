@@ -235,6 +235,17 @@ test('how the leader is connected is shown by those who follow', async () => {
   assert.ok(two.events.state.retryAt > clock.now());
 });
 
+test('the last word of a former leader that did not know yet is corrected by the next sign of life', async () => {
+  const { server, clock, browser, open } = world();
+  const [, follower] = [await open(), await open()];
+  const channel = [...browser.channels].find(({ tab }) => tab === follower.tab);
+  channel.onmessage({ data: { state: { status: 'offline', degraded: [], silence: 32_000 } } });
+  assert.equal(follower.events.state.status, 'offline');
+  server.append(1);
+  await clock.pass(1);
+  assert.equal(follower.events.state.status, 'live');
+});
+
 test('a connection that another browser replaced is not fought for', async () => {
   const { server, clock, open } = world();
   const one = await open({ client: 'c1' });
