@@ -5,7 +5,7 @@ import { hasEnded } from './history.js';
 import { showSteps } from './steps.js';
 import { clipped } from './values.js';
 
-const mostSteps = 100;
+const mostSteps = 40;
 const mostRequest = 3_000;
 const endings = { completed: 'Done', failed: 'Failed', cancelled: 'Stopped' };
 
