@@ -15,10 +15,11 @@ public sealed class SleepTests(StandaloneFixture fixture)
     {
         await using var device = await fixture.DeviceAsync();
         var tab = await ReadAsync(device);
-        await tab.Page.Clock.PauseAtAsync(Evening.AddMinutes(1));
+        await tab.Page.Clock.PauseAtAsync(await tab.Page.EvaluateAsync<DateTime>("() => new Date(Date.now() + 100)"));
         device.Network.Forget();
         await _person.AppendAsync(5);
         await tab.Page.Clock.SetSystemTimeAsync(Evening.AddHours(10));
+        await tab.IsAsync("live");
         await tab.Page.EvaluateAsync("() => document.dispatchEvent(new Event('visibilitychange'))");
         await _person.AllCameOnceAsync(tab);
     }

@@ -43,6 +43,18 @@ public sealed class LookTests(StandaloneFixture fixture)
     }
 
     [Fact]
+    public async Task A_run_that_failed_says_what_went_wrong()
+    {
+        await using var device = await fixture.DeviceAsync();
+        await _person.AppendRunAsync(12, fails: true);
+        var window = await Window.OpenAsync(fixture, device, _person);
+        await window.ShowsAsync("article.run[data-status='failed'] .failure >> text=The search is down.");
+        await window.ShowsAsync(".step.tool[data-state='failed'] .tool-outcome >> text=No answer");
+        await window.IsWholeAsync(_person);
+        await FitsAsync(window);
+    }
+
+    [Fact]
     public async Task Chosen_colours_outlive_a_reload_and_win_over_the_systems()
     {
         await using var device = await fixture.DeviceAsync(options: new() { ColorScheme = ColorScheme.Light });

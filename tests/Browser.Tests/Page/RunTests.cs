@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Pipeline.Testing;
 
 namespace Pipeline.Browser.Tests;
@@ -94,6 +95,14 @@ public sealed class RunTests(StandaloneFixture fixture)
     {
         await using var device = await fixture.DeviceAsync();
         var window = await Window.OpenAsync(fixture, device, _person);
+        var keys = new ConcurrentQueue<string>();
+        window.Page.Request += (_, request) =>
+        {
+            if (request.Headers.TryGetValue("idempotency-key", out var key))
+            {
+                keys.Enqueue(key);
+            }
+        };
         await window.Page.RouteAsync("**/runs", route => route.FulfillAsync(new()
         {
             Status = 403, ContentType = "application/problem+json", Body = """{"title":"No","detail":"Not today."}""",
@@ -110,6 +119,8 @@ public sealed class RunTests(StandaloneFixture fixture)
         await window.ShowsRunAsync("completed");
         Assert.Equal("What is 2 + 2?", Assert.Single(await window.ShownAsync()).Request);
         Assert.Equal(0, await window.Page.Locator("article.pending").CountAsync());
+        Assert.Equal(keys.First(), keys.Last());
+        Assert.Equal(2, keys.Distinct().Count());
         await window.IsWholeAsync(_person);
     }
 

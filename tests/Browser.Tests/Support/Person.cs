@@ -41,11 +41,9 @@ public sealed class Person(Uri service, string signingKey)
     }
 
     /// <summary>The agent does a whole run of so many events: thoughts, tools and an answer.</summary>
-    public Task AppendRunAsync(int events)
-    {
-        var run = new AgentRun($"run-{Guid.CreateVersion7():n}");
-        return AppendAsync(run.Events(events));
-    }
+    /// <param name="fails">Whether it ends without one.</param>
+    public Task AppendRunAsync(int events, bool fails = false) =>
+        AppendAsync(new AgentRun($"run-{Guid.CreateVersion7():n}").Events(events, fails));
 
     /// <summary>Every committed event, in order: the truth that screens are held against.</summary>
     public async Task<IReadOnlyList<JsonElement>> EventsAsync()
