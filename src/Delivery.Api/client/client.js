@@ -20,6 +20,7 @@ export const open = (options, platform) => {
   /** @type {(() => void)[]} */
   const unlisten = [];
   let cursor = /** @type {string|null} */ (null), acked = cursor, isOver = false, isOwing = false, shownAt = 0;
+  let isSaving = false, unsaved = '';
   /** @type {Partial<State>=} */
   let closed;
   let resolve = () => { }, reject = /** @type {(error: Error) => void} */ (() => { });
@@ -70,11 +71,19 @@ export const open = (options, platform) => {
   });
   let state = /** @type {State} */ (Object.freeze(source.state(cursor)));
 
-  // A store that fails costs a longer replay, no event.
+  // One after the other, the newest next; a store that fails costs a longer replay, no event.
   const save = async (to = '') => {
-    try {
-      await store.save(to);
-    } catch { }
+    unsaved = to;
+    if (isSaving) return;
+    isSaving = true;
+    while (unsaved) {
+      const next = unsaved;
+      unsaved = '';
+      try {
+        await store.save(next);
+      } catch { }
+    }
+    isSaving = false;
   };
   const begin = async () => {
     try {

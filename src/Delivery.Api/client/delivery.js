@@ -19,7 +19,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
   const wakers = new Set();
   /** @type {Place[]} */
   let queue = [];
-  let events = 0, bytes = 0, isFull = false, isStopped = false, since = 0;
+  let events = 0, bytes = 0, isFull = false, isStopped = false, since = 0, batched = 0;
   /** @type {Promise<void>=} */
   let running;
   /** @type {{error?: Error}=} */
@@ -64,7 +64,10 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
 
   /** @param {AgentEvent[]} given @returns {Promise<number>} how many are done */
   const hand = async given => {
-    if (await all(type => type === 'events', given)) return 0;
+    // Some of them came as a batch before, where a loop was left in the middle of it.
+    const fresh = given.slice(batched);
+    if (fresh.length && await all(type => type === 'events', fresh)) return 0;
+    batched = Math.max(batched, given.length);
     if (!hears(type => type !== 'events' && type !== 'reset')) {
       tell.cursor(given[given.length - 1].cursor);
       return given.length;
@@ -85,7 +88,8 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     while (queue.length && (!queue[0].event || hears())) {
       const [{ event, reset, cursor, reached }] = queue;
       if (!event) {
-        if (reset && await all(type => type === 'reset', reset)) return;
+        if (reset && !hears(type => type === 'reset')) tell.error({ error: new Error(`The stream was reset: ${reset.reason}`), event: null });
+        else if (reset && await all(type => type === 'reset', reset)) return;
         queue.shift();
         if (cursor) tell.cursor(cursor);
         reached?.();
@@ -95,6 +99,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       const until = next.findIndex(place => !place.event);
       const given = until < 0 ? next : next.slice(0, until);
       const done = queue.splice(0, await hand(given.map(place => /** @type {AgentEvent} */ (place.event))));
+      batched -= Math.min(batched, done.length);
       count(-done.length, -done.reduce((sum, { weight = 0 }) => sum + weight, 0));
       await breathe();
     }

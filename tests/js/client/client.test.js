@@ -23,6 +23,20 @@ test('a store may take its time', async () => {
   assert.equal(script.socket.after, position(4));
 });
 
+test('a slow store is given one cursor at a time, and the newest next', async () => {
+  const doors = [], saved = [];
+  const store = { load: () => null, save: cursor => new Promise(open => { saved.push(cursor); doors.push(open); }) };
+  const { receive, seen } = await begin({ store });
+  await receive(ready('0'), frame(1, 5));
+  assert.deepEqual([seen, saved], [positions(1, 5), positions(1, 1)]);
+  doors[0]();
+  await settled();
+  assert.deepEqual(saved, [position(1), position(5)]);
+  doors[1]();
+  await settled();
+  assert.equal(saved.length, 2);
+});
+
 test('a given cursor wins over the store', async () => {
   const { script } = await begin({ after: position(2), store: kept(position(4)) });
   assert.equal(script.socket.after, position(2));

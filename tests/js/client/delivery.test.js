@@ -206,6 +206,30 @@ test('a page may breathe between batches that take long together', async () => {
   assert.deepEqual(sizes, [1_000, 1_000, 1_000]);
 });
 
+test('a loop that is left in the middle of a batch makes nobody see the batch twice', async () => {
+  const { events, receive } = await begin({}, { listens: false });
+  const batches = [], seen = [];
+  events.on('events', batch => { batches.push(batch.map(({ cursor }) => cursor)); });
+  const loop = (async () => {
+    for await (const { cursor } of events) {
+      seen.push(cursor);
+      if (seen.length === 2) break;
+    }
+  })();
+  await receive(ready('0'), frame(1, 4));
+  await loop;
+  await settled();
+  assert.deepEqual(batches, [positions(1, 4)]);
+  assert.equal(events.cursor, position(4));
+});
+
+test('a reset that nobody listens for is an error, not silence', async () => {
+  const { deaf, receive, errors } = await begin();
+  deaf();
+  await receive(ready('0'), { type: 'reset', reason: 'expired', cursor: position(5) });
+  assert.deepEqual(errors.map(({ error, event }) => [error.message, event]), [['The stream was reset: expired', null]]);
+});
+
 test('an iterator gives each event once; it counts as handled when the next is asked for', async () => {
   const { events, receive } = await begin({}, { listens: false });
   const iterator = events[Symbol.asyncIterator]();

@@ -90,11 +90,11 @@ export async function begin(options = {}, { listens = true, tab, clock = tab?.br
   const seen = [], resets = [], states = [], errors = [];
   events.on('state', state => states.push(state));
   events.on('error', failure => errors.push(failure));
-  events.on('reset', reset => { resets.push(reset); });
+  const deaf = events.on('reset', reset => { resets.push(reset); });
   listens && events.on('*', event => { seen.push(event.cursor); });
   await settled();
   return {
-    clock, script, tab: page, events, seen, resets, states, errors, tokens,
+    clock, script, tab: page, events, deaf, seen, resets, states, errors, tokens,
     async receive(...frames) {
       frames.forEach(frame => script.socket.receive(frame));
       await settled();
