@@ -1,13 +1,10 @@
+import { Log } from './log.js';
+
 /**
  * A model of the service: one user's log and the wire of PROTOCOL.md on three transports, as small as it goes and without a
  * line of the client. Faults are asked for by name, of a function that the test gives.
  */
-export class Server {
-  epoch = 1;
-  /** The bodies of the log, positions from 1. */
-  log = [];
-  trimmed = 0;
-  acks = new Map();
+export class Server extends Log {
   runs = new Map();
   attempts = [];
   #connections = new Set();
@@ -18,41 +15,12 @@ export class Server {
    * @param options `fault(name)`: whether it is to happen now; `delay()`: milliseconds on the way; `limit`: events a frame
    */
   constructor(clock, { fault = () => false, delay = () => 0, limit = 1_000, accepts = () => true } = {}) {
+    super();
     Object.assign(this, { clock, fault, delay, limit, accepts });
-  }
-
-  get head() {
-    return this.log.length;
   }
 
   get connections() {
     return this.#connections.size;
-  }
-
-  cursor(position = this.head) {
-    return `epoch${this.epoch}_${position}`;
-  }
-
-  append(count = 1, make = () => ({})) {
-    for (let i = 0; i < count; i++) {
-      this.log.push({ id: `e${this.epoch}.${this.head + 1}`, type: 'note', time: '', thread: 't', run: 'r', sequence: this.head + 1, data: {}, ...make(this.head + 1) });
-    }
-
-    this.#pump();
-  }
-
-  trim(to) {
-    this.trimmed = Math.max(this.trimmed, Math.min(to, this.head));
-    this.#pump();
-  }
-
-  /** Another history begins. */
-  erase() {
-    this.epoch++;
-    this.log = [];
-    this.trimmed = 0;
-    this.acks.clear();
-    this.#pump();
   }
 
   /** Closes every connection, or one in so many. */
@@ -60,40 +28,8 @@ export class Server {
     [...this.#connections].filter(one).forEach(connection => connection.end(code));
   }
 
-  // --- A reader's place ------------------------------------------------------------------------------------------------
-
-  start(after, client) {
-    const given = after ?? this.acks.get(client) ?? null;
-    return { at: given ?? this.cursor(), isLive: false };
-  }
-
-  /** What to send next: events, live, reset, or nothing. */
-  next(reader, limit = this.limit) {
-    const at = reader.at === '0' ? this.cursor(this.trimmed) : reader.at;
-    const [epoch, text] = at.split('_');
-    const position = Number(text);
-    const reason = epoch !== `epoch${this.epoch}` ? 'epoch' : position > this.head ? 'future' : position < this.trimmed ? 'expired' : null;
-    if (reason) {
-      reader.at = this.cursor(this.trimmed);
-      reader.isLive = false;
-      return { type: 'reset', reason, cursor: reader.at };
-    }
-
-    if (position < this.head) {
-      const until = Math.min(this.head, position + limit);
-      const events = this.log.slice(position, until).map((body, index) => ({ cursor: this.cursor(position + 1 + index), ...body }));
-      const after = reader.at;
-      reader.at = this.cursor(until);
-      return { type: 'events', after, events, cursor: reader.at };
-    }
-
-    if (!reader.isLive) {
-      reader.isLive = true;
-      reader.at = at;
-      return { type: 'live', cursor: at };
-    }
-
-    return null;
+  changed() {
+    this.#pump();
   }
 
   // --- Push: WebSocket and server-sent events --------------------------------------------------------------------------
