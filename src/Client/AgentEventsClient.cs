@@ -36,7 +36,7 @@ public sealed class AgentEventsClient : IAsyncDisposable
         _tokens = new TokenSource(options.Token, options.Time);
         _commands = new RunCommands(_http, _tokens, jitter, options.Time);
         _ladder = new TransportLadder(options.Transports, options.Time);
-        _policy = new ReconnectPolicy(jitter);
+        _policy = new ReconnectPolicy(jitter, options.Time);
         _board = new StateBoard(state => StateChanged?.Invoke(state));
         _acks = options.Client is null ? null : new Acks();
     }

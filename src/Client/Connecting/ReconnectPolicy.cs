@@ -2,21 +2,36 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Client;
 
-/// <summary>What follows the end of a connection: when to try again, or never (PROTOCOL.md, section 8). Pure.</summary>
-internal sealed class ReconnectPolicy(Jitter jitter)
+/// <summary>What follows the end of a connection: when to try again, or never (PROTOCOL.md, section 8).</summary>
+internal sealed class ReconnectPolicy(Jitter jitter, TimeProvider time)
 {
+    /// <summary>A service that lets readers catch up and drops them at once is not well yet.</summary>
+    private static readonly TimeSpan Sound = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan Cap = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan OverloadCap = TimeSpan.FromSeconds(30);
     private int _failures;
+    private long? _liveSince;
     private bool _tokenRefused;
 
     /// <summary>The service let the reader in.</summary>
     public void Ready() => _tokenRefused = false;
 
     /// <summary>The reader caught up: a connection that merely opens proves little.</summary>
-    public void Live() => _failures = 0;
+    public void Live() => _liveSince ??= time.GetTimestamp();
 
-    public Verdict Judge(Ending ending) => ending.Code switch
+    public Verdict Judge(Ending ending)
+    {
+        if (_liveSince is { } since && time.GetElapsedTime(since) >= Sound)
+        {
+            _failures = 0;
+        }
+
+        _liveSince = null;
+        return Follow(ending);
+    }
+
+    private Verdict Follow(Ending ending) => ending.Code switch
     {
         Ending.Left => new Verdict(TimeSpan.Zero),
         CloseCodes.Unauthorized => JudgeRefusal(),

@@ -26,7 +26,7 @@ internal sealed class ReadingWorld : IAsyncDisposable
             Ahead = _ahead,
             Tokens = _tokens,
             Ladder = new TransportLadder(transports, Time),
-            Policy = new ReconnectPolicy(new Jitter(new FixedRandom(jitter))),
+            Policy = new ReconnectPolicy(new Jitter(new FixedRandom(jitter)), Time),
             Board = Board,
             Acks = Acks,
             Time = Time,

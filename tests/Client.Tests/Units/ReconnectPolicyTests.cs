@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Contracts;
 
 namespace Pipeline.Client.Tests;
@@ -8,6 +9,7 @@ public sealed class ReconnectPolicyTests
     private static readonly Ending Lost = new(Ending.Lost, "lost");
     private static readonly Ending Refused = new(CloseCodes.Unauthorized, "refused");
     private static readonly Ending Overload = new(CloseCodes.Overload, "overload");
+    private readonly FakeTimeProvider _time = new();
 
     [Theory]
     [InlineData(CloseCodes.Forbidden, ClosedReasons.Refused)]
@@ -57,7 +59,7 @@ public sealed class ReconnectPolicyTests
     }
 
     [Fact]
-    public void Only_a_reader_that_caught_up_starts_over_with_short_waits()
+    public void Only_a_reader_that_caught_up_and_stayed_so_for_five_seconds_starts_over_with_short_waits()
     {
         var policy = Policy();
         policy.Judge(Lost);
@@ -65,6 +67,12 @@ public sealed class ReconnectPolicyTests
         policy.Ready();
         Assert.Equal(2, policy.Judge(Lost).Wait.TotalSeconds);
         policy.Live();
+        _time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.Equal(4, policy.Judge(Lost).Wait.TotalSeconds);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(8, policy.Judge(Lost).Wait.TotalSeconds);
+        policy.Live();
+        _time.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal(0.5, policy.Judge(Lost).Wait.TotalSeconds);
     }
 
@@ -90,5 +98,5 @@ public sealed class ReconnectPolicyTests
     public void A_client_that_leaves_by_itself_comes_back_at_once() =>
         Assert.Equal(new Verdict(TimeSpan.Zero), Policy().Judge(new Ending(Ending.Left, "")));
 
-    private static ReconnectPolicy Policy(double part = 1) => new(new Jitter(new FixedRandom(part)));
+    private ReconnectPolicy Policy(double part = 1) => new(new Jitter(new FixedRandom(part)), _time);
 }
