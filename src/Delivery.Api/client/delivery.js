@@ -19,13 +19,15 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
   const wakers = new Set();
   /** @type {Place[]} */
   let queue = [];
-  let events = 0, bytes = 0, isFull = false, isStopped = false, since = 0, batched = 0;
+  let events = 0, bytes = 0, isFull = false, isStopped = false, since = 0;
   /** @type {Promise<void>=} */
   let running;
   /** @type {{error?: Error}=} */
   let end;
 
-  const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => [...handlers].some(({ type }) => isFor(type));
+  /** @param {(type: string) => boolean} isFor */
+  const those = isFor => [...handlers].filter(({ type }) => isFor(type));
+  const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => those(isFor).length > 0;
 
   const pause = (milliseconds = 0) => isStopped || new Promise(resolve => {
     const wake = () => {
@@ -55,19 +57,18 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     return left;
   };
 
-  /** Whether all who had it have left. @param {(type: string) => boolean} isFor @param {any} value @param {AgentEvent|null} event */
-  const all = async (isFor, value, event = null) => {
-    const results = await Promise.all(
-      [...handlers].filter(({ type }) => isFor(type)).map(handler => call(handler, value, event)));
+  /** Whether all who had it have left. @param {Handler[]} given @param {(handler: Handler) => any} valueOf @param {AgentEvent|null} event */
+  const all = async (given, valueOf, event = null) => {
+    const results = await Promise.all(given.map(handler => call(handler, valueOf(handler), event)));
     return results.length > 0 && results.every(result => result === left);
   };
 
   /** @param {AgentEvent[]} given @returns {Promise<number>} how many are done */
   const hand = async given => {
-    // Some of them came as a batch before, where a loop was left in the middle of it.
-    const fresh = given.slice(batched);
-    if (fresh.length && await all(type => type === 'events', fresh)) return 0;
-    batched = Math.max(batched, given.length);
+    // Some may have had the first of them before, when a loop was left in the middle of a batch.
+    const batchers = those(type => type === 'events').filter(({ had }) => had < given.length);
+    if (await all(batchers, ({ had }) => given.slice(had))) return 0;
+    for (const handler of batchers) handler.had = given.length;
     if (!hears(type => type !== 'events' && type !== 'reset')) {
       tell.cursor(given[given.length - 1].cursor);
       return given.length;
@@ -75,7 +76,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     let done = 0;
     for (const event of given) {
       const isPlain = event.type !== 'events' && event.type !== 'reset';
-      if (!hears() || await all(type => type === '*' || isPlain && type === event.type, event, event)) break;
+      if (!hears() || await all(those(type => type === '*' || isPlain && type === event.type), () => event, event)) break;
       done++;
       tell.cursor(event.cursor);
       await breathe();
@@ -89,7 +90,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       const [{ event, reset, cursor, reached }] = queue;
       if (!event) {
         if (reset && !hears(type => type === 'reset')) tell.error({ error: new Error(`The stream was reset: ${reset.reason}`), event: null });
-        else if (reset && await all(type => type === 'reset', reset)) return;
+        else if (reset && await all(those(type => type === 'reset'), () => reset)) return;
         queue.shift();
         if (cursor) tell.cursor(cursor);
         reached?.();
@@ -99,7 +100,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
       const until = next.findIndex(place => !place.event);
       const given = until < 0 ? next : next.slice(0, until);
       const done = queue.splice(0, await hand(given.map(place => /** @type {AgentEvent} */ (place.event))));
-      batched -= Math.min(batched, done.length);
+      for (const handler of handlers) handler.had = Math.max(0, handler.had - done.length);
       count(-done.length, -done.reduce((sum, { weight = 0 }) => sum + weight, 0));
       await breathe();
     }
@@ -139,7 +140,7 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     },
     /** @param {string} type @param {(value: any) => any} run */
     on(type, run) {
-      const handler = { type, run };
+      const handler = { type, run, had: 0 };
       handlers.add(handler);
       go();
       return () => { handlers.delete(handler); };

@@ -156,7 +156,8 @@ export interface Connection {
 }
 
 export type Place = { event?: AgentEvent; weight?: number; reset?: Reset; cursor?: string | null; reached?(): void };
-export interface Handler { type: string; run(value: any): any }
+/** `had`: how many of the first that wait a handler of batches has had. */
+export interface Handler { type: string; had: number; run(value: any): any }
 
 export interface LeaderState extends LinkState { degraded: string[]; silence: number }
 

@@ -20,6 +20,25 @@ test('a loop that is left in the middle of a batch makes nobody see the batch tw
   assert.equal(events.cursor, position(4));
 });
 
+test('who listens to batches later gets what nobody was done with', async () => {
+  const { events, receive } = await begin({}, { listens: false });
+  const off = events.on('events', () => { });
+  const loop = (async () => {
+    for await (const { cursor } of events) {
+      if (cursor === position(2)) break;
+    }
+    off();
+  })();
+  await receive(ready('0'), frame(1, 4));
+  off();
+  await loop;
+  await settled();
+  const batches = [];
+  events.on('events', batch => { batches.push(batch.map(({ cursor }) => cursor)); });
+  await settled();
+  assert.deepEqual(batches, [positions(2, 4)]);
+});
+
 test('an iterator gives each event once; it counts as handled when the next is asked for', async () => {
   const { events, receive } = await begin({}, { listens: false });
   const iterator = events[Symbol.asyncIterator]();
