@@ -130,7 +130,7 @@ shared: begin(1, SHARED, 0);
 ending: begin(1, OWN, OWN_ATTEMPT);
         if
         :: atomic { IS_REFUSED -> rollBack(); assert(!position[OWN] && !changes); goto done }
-        :: atomic { IS_DUPLICATE -> lock = 0; changes++; goto told }   /* only another caller's, once the outcome is settled first */
+        :: atomic { IS_DUPLICATE -> lock = 0; changes++; goto told }   /* never its own: the outcome is settled first */
         :: atomic { IS_NEW -> store(OWN, OWN_ATTEMPT, 1); changes++; offer(1, OWN, g); goto told }
         :: atomic { CUT -> cut(); if :: store(OWN, OWN_ATTEMPT, 1); changes++; went = true :: rollBack(); went = false fi }
         fi;
