@@ -35,7 +35,7 @@ public abstract class UnknownAgentTests(string provider) : WorkerSuite(provider)
         var watcher = await NewWatcherAsync((TestWorker.Lacks, "resumable"));
         var run = await AskAsync("resumable");
 
-        await WatchAsync(watcher, _clock, AlmostAMinute + TimeSpan.FromSeconds(10));
+        await WatchAsync(watcher, _clock, AlmostAMinute + TimeSpan.FromSeconds(10), alive: other);
 
         Assert.Equal(RunStatus.Queued, (await GetAsync(run)).Status);
     }

@@ -107,13 +107,20 @@ public abstract class WorkerSuite(string provider) : IAsyncLifetime
     protected async Task<bool> HasAsync(RunKey run, string type) => (await EventsAsync(run)).Any(e => e.Type == type);
 
     /// <summary>Looks at the leases while the worker's own clock moves on, as its loop would.</summary>
+    /// <param name="alive">A process that goes on beating meanwhile, by that clock.</param>
     /// <returns>Looks that failed.</returns>
-    protected static async Task<int> WatchAsync(TestWorker watcher, FakeTimeProvider clock, TimeSpan length)
+    protected static async Task<int> WatchAsync(
+        TestWorker watcher, FakeTimeProvider clock, TimeSpan length, TestWorker? alive = null)
     {
         var failed = 0;
         for (var passed = TimeSpan.Zero; passed < length; passed += Look)
         {
             clock.Advance(Look);
+            if (alive is not null)
+            {
+                await alive.Get<ProcessLease>().WriteAsync(Stop);
+            }
+
             failed += await Record.ExceptionAsync(() => watcher.Watch.LookAsync(Stop)) is null ? 0 : 1;
         }
 
