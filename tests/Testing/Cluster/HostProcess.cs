@@ -65,7 +65,7 @@ public sealed class HostProcess : IAsyncDisposable
         start.Environment["DOTNET_gcServer"] = "0";
 
         // Measuring code to compile it better pays in hosts that live for longer than a test.
-        start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["DOTNET_TieredPGO"] = settings.GetValueOrDefault("DOTNET_TieredPGO", "0");
         var host = new HostProcess(project, url, start, links);
         try
         {
