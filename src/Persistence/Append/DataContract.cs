@@ -12,10 +12,7 @@ internal static class DataContract
     private static readonly HashSet<string> Envelope =
         [.. typeof(AgentEvent).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))];
 
-    private static readonly JsonSerializerOptions OwnProperties = new(AgentEventJson.Full)
-    {
-        TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(HideEnvelope),
-    };
+    private static readonly JsonSerializerOptions OwnProperties = ReadOwnProperties();
 
     /// <summary>The record, without its envelope; null for a type that the pipeline does not know.</summary>
     /// <exception cref="InvalidEventException">The data does not fit.</exception>
@@ -47,6 +44,17 @@ internal static class DataContract
                 throw new InvalidEventException("data", $"has no {property.Name}, which {@event.Type} needs");
             }
         }
+    }
+
+    // Read-only: else the contract of a type is built again with every event.
+    private static JsonSerializerOptions ReadOwnProperties()
+    {
+        var options = new JsonSerializerOptions(AgentEventJson.Full)
+        {
+            TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(HideEnvelope),
+        };
+        options.MakeReadOnly();
+        return options;
     }
 
     private static void HideEnvelope(JsonTypeInfo info)

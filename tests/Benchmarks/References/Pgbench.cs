@@ -11,10 +11,11 @@ namespace Pipeline.Benchmarks;
 /// </summary>
 internal static partial class Pgbench
 {
+    // No colon before a letter or digit: pgbench would take what follows for a variable.
     private const string Rows = """
         'agent_message', 'thread', 'run', p.position, now(),
         decode(repeat('ab', 16), 'hex'),
-        ('{"id":"01990000-0000-7000-8000-000000000000","type":"agent_message","time":"2026-01-01T00:00:00.000Z","thread":"thread","run":"run","sequence":1000,"data":{"text":"' || repeat('x', 120) || '","delta":true}}')::json
+        ('{"id":"01990000-0000-7000-8000-000000000000","type":"agent_message","time":"2026-01-01T00.00.00.000Z","thread":"thread","run":"run","sequence": 1000,"data":{"text":"' || repeat('x', 120) || '","delta": true}}')::json
         """;
 
     /// <summary>Events a second, of clients with a stream each and so many events a transaction.</summary>
@@ -73,7 +74,7 @@ internal static partial class Pgbench
             await process.WaitForExitAsync();
             return process.ExitCode == 0 && Tps().Match(output) is { Success: true } tps
                 ? events * double.Parse(tps.Groups[1].Value, CultureInfo.InvariantCulture)
-                : throw new InvalidOperationException($"pgbench ended with {process.ExitCode}: {await errors}{output}");
+                : throw new InvalidOperationException($"pgbench ended with {process.ExitCode}: {string.Concat((await errors).Take(500))}");
         }
         finally
         {

@@ -13,7 +13,7 @@ internal sealed class GroupScenario : Scenario
         var seconds = stage.Pick(8, 3);
         var producer = stage.Start<Producer>();
         var load = new AppendLoad("group", Runs, Runs, Unit: 1, seconds);
-        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(5, 2) });
+        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 3) });
         Appended fast = null!, paced = null!;
         var costs = await stage.MeasureAsync(async () => fast = await producer.AskAsync<Appended>(load));
         paced = await producer.AskAsync<Appended>(load with { PerSecond = Runs * PerRun });
