@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Pipeline.Contracts;
@@ -12,7 +13,12 @@ internal static class DataContract
     private static readonly HashSet<string> Envelope =
         [.. typeof(AgentEvent).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))];
 
-    private static readonly JsonSerializerOptions OwnProperties = ReadOwnProperties();
+    private static readonly JsonSerializerOptions OwnProperties = new(AgentEventJson.Full)
+    {
+        TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(HideEnvelope),
+    };
+
+    private static readonly ConcurrentDictionary<Type, JsonPropertyInfo[]> Required = new();
 
     /// <summary>The record, without its envelope; null for a type that the pipeline does not know.</summary>
     /// <exception cref="InvalidEventException">The data does not fit.</exception>
@@ -37,25 +43,20 @@ internal static class DataContract
     /// <exception cref="InvalidEventException">Something that is required is null.</exception>
     public static void CheckRequired(AgentEvent @event)
     {
-        foreach (var property in OwnProperties.GetTypeInfo(@event.GetType()).Properties)
+        foreach (var property in Required.GetOrAdd(@event.GetType(), static type => FindRequired(type)))
         {
-            if (property is { IsRequired: true, Get: { } get } && get(@event) is null)
+            if (property.Get!(@event) is null)
             {
                 throw new InvalidEventException("data", $"has no {property.Name}, which {@event.Type} needs");
             }
         }
     }
 
-    // Read-only: else the contract of a type is built again with every event.
-    private static JsonSerializerOptions ReadOwnProperties()
-    {
-        var options = new JsonSerializerOptions(AgentEventJson.Full)
-        {
-            TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(HideEnvelope),
-        };
-        options.MakeReadOnly();
-        return options;
-    }
+    private static JsonPropertyInfo[] FindRequired(Type type) =>
+    [
+        .. OwnProperties.GetTypeInfo(type).Properties
+            .Where(property => property is { IsRequired: true, Get: not null, PropertyType.IsValueType: false }),
+    ];
 
     private static void HideEnvelope(JsonTypeInfo info)
     {
