@@ -8,6 +8,9 @@ if (args is ["role", var role])
     {
         "producer" => RoleProcess.ServeAsync<Producer>(),
         "screens" => RoleProcess.ServeAsync<Screens>(),
+        "ordinary-producer" => RoleProcess.ServeAsync<OrdinaryProducer>(),
+        "ordinary-node" => RoleProcess.ServeAsync<OrdinaryNode>(),
+        "ordinary-screens" => RoleProcess.ServeAsync<OrdinaryScreens>(),
         _ => throw new ArgumentException($"There is no role '{role}'"),
     });
     return 0;

@@ -9,12 +9,17 @@ internal sealed record Figure(string Name, double Value, string Unit)
 
     /// <summary>What it is compared with.</summary>
     public string? Against { get; init; }
+
+    /// <summary>What was wrong there. It is told, and the figures stand: what a stack loses or swaps is a property of it.</summary>
+    public Verdict AgainstVerdict { get; init; }
 }
 
-/// <summary>What the readers saw beside what was acknowledged. Anything but zeros makes the figures void.</summary>
+/// <summary>What the readers saw beside what was acknowledged. Anything but zeros makes the pipeline's figures void.</summary>
 internal readonly record struct Verdict(long Lost, long Doubled, long Disordered)
 {
     public bool IsClean => this == default;
+
+    public override string ToString() => $"lost {Lost}, doubled {Doubled}, disordered {Disordered}";
 
     public static Verdict operator +(Verdict a, Verdict b) =>
         new(a.Lost + b.Lost, a.Doubled + b.Doubled, a.Disordered + b.Disordered);

@@ -30,7 +30,7 @@ internal sealed class Report(TextWriter output)
         var cpu = string.Join(", ", costs.Cpu.Select(process => string.Create(CultureInfo.InvariantCulture, $"{process.Key} {process.Value:0.0}")));
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  CPU s: {cpu}; WAL {costs.WalBytes / 1e6:0.0} MB; broker messages {costs.BrokerMessages:N0}; lost {verdict.Lost}, doubled {verdict.Doubled}, disordered {verdict.Disordered}"));
+            $"  CPU s: {cpu}; WAL {costs.WalBytes / 1e6:0.0} MB; broker messages {costs.BrokerMessages:N0}; {verdict}"));
     }
 
     public async Task SaveAsync()

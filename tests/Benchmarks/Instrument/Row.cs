@@ -20,13 +20,20 @@ internal sealed record Row(
                 first.Unit,
                 verdict.IsClean ? Median(values) : null,
                 hasReference ? Median(figures.Select(figure => figure.Reference!.Value)) : null,
-                first.Against,
+                hasReference ? Told(figures) : null,
                 hasReference ? Median(figures.Select(figure => figure.Value / figure.Reference!.Value)) : null,
                 (values.Max() - values.Min()) / Median(values),
                 runs.Count,
                 verdict,
                 Typical(runs, values));
         }
+    }
+
+    private static string Told(List<Figure> figures)
+    {
+        var against = string.Join(" / ", figures.Select(figure => figure.Against).Distinct());
+        var verdict = figures.Aggregate(default(Verdict), (sum, figure) => sum + figure.AgainstVerdict);
+        return verdict.IsClean ? against : $"{against} ({verdict})";
     }
 
     // Of the run whose figure is the median.

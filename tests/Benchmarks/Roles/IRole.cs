@@ -20,4 +20,5 @@ internal interface IRole<TSelf> : IAsyncDisposable
 [JsonDerivedType(typeof(ConnectScreens), "connect")]
 [JsonDerivedType(typeof(BeginCounting), "count")]
 [JsonDerivedType(typeof(AwaitEvents), "await")]
+[JsonDerivedType(typeof(TellAddress), "address")]
 internal abstract record Request;

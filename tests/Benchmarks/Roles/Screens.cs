@@ -22,7 +22,11 @@ internal sealed record Connected(long Began, double Seconds);
 /// <param name="Events">That screens got since they were counted.</param>
 /// <param name="OnScreen">From the call that appended to the socket.</param>
 /// <param name="Complete">From the opening of a screen until it had all.</param>
-internal sealed record Received(long Ended, long Events, Latency OnScreen, Latency Complete, Verdict Verdict);
+internal sealed record Received(long Ended, long Events, Latency OnScreen, Latency Complete, Verdict Verdict)
+{
+    /// <summary>Events a second, from when the load began until the last was there.</summary>
+    public double RateSince(long began) => Events / Stopwatch.GetElapsedTime(began, Ended).TotalSeconds;
+}
 
 /// <summary>Everybody's browsers.</summary>
 internal sealed class Screens : IRole<Screens>

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Pipeline.Benchmarks;
 
 /// <summary>From the committed append to the socket, every user with a screen, on two nodes, as fast as it goes.</summary>
@@ -28,12 +26,19 @@ internal sealed class EndToEndScenario(int users) : Scenario
             appended = await producer.AskAsync<Appended>(load);
             received = await screens.AskAsync<Received>(new AwaitEvents("user", appended.Heads, 60));
         });
-        var delivered = received.Events / Stopwatch.GetElapsedTime(appended.Began, received.Ended).TotalSeconds;
+        var delivered = received.RateSince(appended.Began);
         var alone = await producer.AskAsync<Appended>(load with { Prefix = "alone" });
+        var ordinary = await (await OrdinaryStack.StartAsync(stage, users)).RunAsync(seconds);
         return new Sample(
             [
                 new Figure($"end to end, {users} users, delivered", delivered, "events/s") { Reference = alone.Rate, Against = "append alone" },
                 new Figure($"end to end, {users} users, p99 to the socket", received.OnScreen.P99, "ms"),
+                new Figure($"end to end, {users} users, beside the ordinary stack", delivered, "events/s")
+                {
+                    Reference = ordinary.Delivered,
+                    Against = OrdinaryStack.Name,
+                    AgainstVerdict = ordinary.Verdict,
+                },
             ],
             received.Verdict,
             costs);
