@@ -8,6 +8,7 @@ if (args is ["role", var role])
     {
         "producer" => RoleProcess.ServeAsync<Producer>(),
         "screens" => RoleProcess.ServeAsync<Screens>(),
+        "bare" => RoleProcess.ServeAsync<BareServer>(),
         _ => throw new ArgumentException($"There is no role '{role}'"),
     });
     return 0;
@@ -17,6 +18,9 @@ Scenario[] known =
 [
     new AppendScenario(1), new AppendScenario(10), new AppendScenario(50), new GroupScenario(),
     new EndToEndScenario(200), new EndToEndScenario(2_000), new LatencyScenario(),
+    new StormScenario(200), new StormScenario(2_000), new ReplayScenario(), new IdleScenario(),
+    new FanoutScenario(1), new FanoutScenario(10),
+    new GrowthInStreams(), new GrowthInRows(), new GrowthInNodes(),
 ];
 var isQuick = args is ["quick", ..];
 var names = args[(isQuick ? 1 : 0)..];

@@ -24,7 +24,7 @@ internal sealed class Stage : IAsyncDisposable
     public static async Task<Stage> SetAsync(Scenario scenario, PostgresServer postgres, RabbitServer rabbit, bool isQuick)
     {
         // As in production: code that is busy is compiled again.
-        var settings = new Dictionary<string, string> { ["DOTNET_TieredPGO"] = "1" };
+        IEnumerable<KeyValuePair<string, string>> settings = [new("DOTNET_TieredPGO", "1"), .. scenario.Settings];
         var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: settings);
         return new Stage(cluster, postgres, rabbit, isQuick);
     }

@@ -20,4 +20,7 @@ internal interface IRole<TSelf> : IAsyncDisposable
 [JsonDerivedType(typeof(ConnectScreens), "connect")]
 [JsonDerivedType(typeof(BeginCounting), "count")]
 [JsonDerivedType(typeof(AwaitEvents), "await")]
+[JsonDerivedType(typeof(CloseScreens), "close")]
+[JsonDerivedType(typeof(ListenBare), "listen")]
+[JsonDerivedType(typeof(Broadcast), "broadcast")]
 internal abstract record Request;
