@@ -11,6 +11,7 @@ if (args is ["role", var role])
         "ordinary-producer" => RoleProcess.ServeAsync<OrdinaryProducer>(),
         "ordinary-node" => RoleProcess.ServeAsync<OrdinaryNode>(),
         "ordinary-screens" => RoleProcess.ServeAsync<OrdinaryScreens>(),
+        "bare" => RoleProcess.ServeAsync<BareServer>(),
         _ => throw new ArgumentException($"There is no role '{role}'"),
     });
     return 0;
@@ -20,6 +21,9 @@ Scenario[] known =
 [
     new AppendScenario(1), new AppendScenario(10), new AppendScenario(50), new GroupScenario(),
     new EndToEndScenario(200), new EndToEndScenario(2_000), new LatencyScenario(),
+    new StormScenario(200), new StormScenario(2_000), new ReplayScenario(), new IdleScenario(),
+    new FanoutScenario(1), new FanoutScenario(10),
+    new GrowthInStreams(), new GrowthInRows(), new GrowthInNodes(),
 ];
 var isQuick = args is ["quick", ..];
 var names = args[(isQuick ? 1 : 0)..];

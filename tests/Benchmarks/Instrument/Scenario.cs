@@ -9,6 +9,9 @@ internal abstract class Scenario
     /// <summary>Delivery nodes that it needs.</summary>
     public virtual int Nodes => 0;
 
+    /// <summary>What its hosts, and the processes that load them, are configured with beyond the defaults.</summary>
+    public virtual IEnumerable<KeyValuePair<string, string>> Settings => [];
+
     /// <summary>Measures once.</summary>
     /// <param name="stage">Its own, with an empty database.</param>
     public abstract Task<Sample> RunAsync(Stage stage);

@@ -23,9 +23,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public static async Task<Stage> SetAsync(Scenario scenario, PostgresServer postgres, RabbitServer rabbit, bool isQuick)
     {
-        // As in production: code that is busy is compiled again.
-        var settings = new Dictionary<string, string> { ["DOTNET_TieredPGO"] = "1" };
-        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: settings);
+        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: scenario.Settings);
         return new Stage(cluster, postgres, rabbit, isQuick);
     }
 

@@ -7,7 +7,9 @@ namespace Pipeline.Benchmarks;
 /// <param name="Unit">Events in a unit.</param>
 /// <param name="Seconds">For how long.</param>
 /// <param name="PerSecond">Events a second, due at even intervals whatever becomes of those before; null: as fast as it goes.</param>
-internal sealed record AppendLoad(string Prefix, int Streams, int Writers, int Unit, double Seconds, double? PerSecond = null) : Request;
+/// <param name="Head">Events that each stream has already, not of this producer.</param>
+internal sealed record AppendLoad(
+    string Prefix, int Streams, int Writers, int Unit, double Seconds, double? PerSecond = null, long Head = 0) : Request;
 
 /// <param name="Heads">Events acknowledged so far, by stream.</param>
 /// <param name="Events">Of this load.</param>
@@ -32,7 +34,7 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
     {
         if (!_heads.TryGetValue(load.Prefix, out var heads))
         {
-            _heads[load.Prefix] = heads = new long[load.Streams];
+            _heads[load.Prefix] = heads = [.. Enumerable.Repeat(load.Head, load.Streams)];
         }
 
         var began = Stopwatch.GetTimestamp();

@@ -21,4 +21,7 @@ internal interface IRole<TSelf> : IAsyncDisposable
 [JsonDerivedType(typeof(BeginCounting), "count")]
 [JsonDerivedType(typeof(AwaitEvents), "await")]
 [JsonDerivedType(typeof(TellAddress), "address")]
+[JsonDerivedType(typeof(CloseScreens), "close")]
+[JsonDerivedType(typeof(ListenBare), "listen")]
+[JsonDerivedType(typeof(Broadcast), "broadcast")]
 internal abstract record Request;

@@ -6,7 +6,12 @@ namespace Pipeline.Benchmarks;
 
 /// <summary>Opens WebSockets of users <c>PREFIX-0</c> and up, spread over the nodes; they read from then on.</summary>
 /// <param name="Sockets">Of each user.</param>
-internal sealed record ConnectScreens(string[] Nodes, string Prefix, int Users, int Sockets = 1, string? After = "0") : Request;
+/// <param name="AtOnce">Handshakes under way at a time.</param>
+internal sealed record ConnectScreens(
+    string[] Nodes, string Prefix, int Users, int Sockets = 1, string? After = "0", int AtOnce = int.MaxValue) : Request;
+
+/// <summary>Closes the screens of this prefix.</summary>
+internal sealed record CloseScreens(string Prefix) : Request;
 
 /// <summary>Latencies count from now on.</summary>
 internal sealed record BeginCounting : Request;
@@ -41,6 +46,7 @@ internal sealed class Screens : IRole<Screens>
     public async Task<object> HandleAsync(Request request) => request switch
     {
         ConnectScreens connect => await ConnectAsync(connect),
+        CloseScreens close => await CloseAsync(close),
         BeginCounting => Begin(),
         AwaitEvents events => await AwaitAsync(events),
         _ => throw new NotSupportedException($"{request}"),
@@ -59,11 +65,36 @@ internal sealed class Screens : IRole<Screens>
         var tokens = new string[connect.Users];
         await Parallel.ForAsync(0, connect.Users, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (user, stop) =>
             tokens[user] = await TokenAsync(connect.Nodes[user % connect.Nodes.Length], $"{connect.Prefix}-{user}", stop));
+        using var gate = new SemaphoreSlim(connect.AtOnce);
         var began = Stopwatch.GetTimestamp();
         _screens[connect.Prefix] = await Task.WhenAll(tokens.Select((token, user) => Task.WhenAll(
             Enumerable.Range(0, connect.Sockets).Select(socket =>
-                Screen.OpenAsync(connect.Nodes[(user + socket) % connect.Nodes.Length], token, connect.After)))));
+                OpenAsync(gate, connect.Nodes[(user + socket) % connect.Nodes.Length], token, connect.After)))));
         return new Connected(began, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private static async Task<Screen> OpenAsync(SemaphoreSlim gate, string node, string token, string? after)
+    {
+        await gate.WaitAsync();
+        try
+        {
+            return await Screen.OpenAsync(node, token, after);
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    private async Task<object> CloseAsync(CloseScreens close)
+    {
+        _screens.Remove(close.Prefix, out var users);
+        foreach (var screen in users!.SelectMany(sockets => sockets))
+        {
+            await screen.DisposeAsync();
+        }
+
+        return new { };
     }
 
     private object Begin()
