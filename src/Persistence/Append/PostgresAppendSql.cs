@@ -131,9 +131,9 @@ internal static class PostgresAppendSql
         """;
 
     private const string Heads = """
-        select h.stream, h.incarnation, h.head, h.trimmed
-        from (select s.stream from unnest($1) as s(stream) order by s.stream collate "C") s
+        select s.n, h.incarnation, h.head, h.trimmed
+        from (select s.stream, s.n from unnest($1) with ordinality as s(stream, n) order by s.stream collate "C") s
         cross join lateral (
-          select h.stream, h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = s.stream limit 1
+          select h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = s.stream limit 1
         """;
 }
