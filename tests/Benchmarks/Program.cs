@@ -40,7 +40,7 @@ report.Begin();
 foreach (var scenario in known.Where(scenario => names.Length == 0 || names.Contains(scenario.Name)))
 {
     var runs = new List<Sample>();
-    while (runs.Count < (isQuick ? 1 : int.Parse(Environment.GetEnvironmentVariable("BENCH_RUNS") ?? "3", System.Globalization.CultureInfo.InvariantCulture)))
+    while (runs.Count < (isQuick ? 1 : 3))
     {
         await using var stage = await Stage.SetAsync(scenario, postgres, rabbit, isQuick);
         runs.Add(await scenario.RunAsync(stage));

@@ -15,7 +15,7 @@ internal sealed class EndToEndScenario(int users) : Scenario
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", users));
         var load = new AppendLoad("user", users, Writers: users, Unit, seconds);
-        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(int.Parse(Environment.GetEnvironmentVariable("BENCH_WARM") ?? "12", System.Globalization.CultureInfo.InvariantCulture), 3) });
+        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 3) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
 

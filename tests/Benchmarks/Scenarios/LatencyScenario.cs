@@ -19,10 +19,11 @@ internal sealed class LatencyScenario : Scenario
         var warm = await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 3) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
+        Appended appended = null!;
         Received received = null!;
         var costs = await stage.MeasureAsync(async () =>
         {
-            var appended = await producer.AskAsync<Appended>(load);
+            appended = await producer.AskAsync<Appended>(load);
             received = await screens.AskAsync<Received>(new AwaitEvents("user", appended.Heads, 60));
         });
         var (ordinary, ordinaryRate) = await RunOrdinaryAsync(stage);
@@ -31,6 +32,8 @@ internal sealed class LatencyScenario : Scenario
                 Compare("p50", latency => latency.P50),
                 Compare("p99", latency => latency.P99),
                 Compare("p99.9", latency => latency.P999),
+                new Figure("  of it until durable, p50", appended.Durable.P50, "ms"),
+                new Figure("  of it until durable, p99", appended.Durable.P99, "ms"),
             ],
             received.Verdict,
             costs);
