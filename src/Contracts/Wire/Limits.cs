@@ -30,7 +30,7 @@ public static class Limits
             return $"is longer than {IdBytes} bytes or no valid Unicode";
         }
 
-        return value.Any(char.IsControl) ? "holds a control character" : null;
+        return HoldsControl(value) ? "holds a control character" : null;
     }
 
     /// <exception cref="ArgumentException"><see cref="DescribeInvalidId"/> has something to say.</exception>
@@ -41,6 +41,9 @@ public static class Limits
             throw new ArgumentException($"{name} {problem}", name);
         }
     }
+
+    private static bool HoldsControl(ReadOnlySpan<char> value) =>
+        value.ContainsAnyInRange('\u0000', '\u001f') || value.ContainsAnyInRange('\u007f', '\u009f');
 
     private static bool TryCountBytes(string value, out int bytes)
     {

@@ -18,7 +18,7 @@ internal sealed class PageStream(
     public static readonly TimeSpan BeaconInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long an event waits for a page worth its cost while the window has room.</summary>
-    public static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(5);
 
     // Older than this, an event is late: the nodes are told to read it from the log.
     private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(750);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Pipeline.Contracts;
@@ -16,6 +17,8 @@ internal static class DataContract
     {
         TypeInfoResolver = AgentEventJsonContext.Default.WithAddedModifier(HideEnvelope),
     };
+
+    private static readonly ConcurrentDictionary<Type, JsonPropertyInfo[]> Required = new();
 
     /// <summary>The record, without its envelope; null for a type that the pipeline does not know.</summary>
     /// <exception cref="InvalidEventException">The data does not fit.</exception>
@@ -40,14 +43,20 @@ internal static class DataContract
     /// <exception cref="InvalidEventException">Something that is required is null.</exception>
     public static void CheckRequired(AgentEvent @event)
     {
-        foreach (var property in OwnProperties.GetTypeInfo(@event.GetType()).Properties)
+        foreach (var property in Required.GetOrAdd(@event.GetType(), static type => FindRequired(type)))
         {
-            if (property is { IsRequired: true, Get: { } get } && get(@event) is null)
+            if (property.Get!(@event) is null)
             {
                 throw new InvalidEventException("data", $"has no {property.Name}, which {@event.Type} needs");
             }
         }
     }
+
+    private static JsonPropertyInfo[] FindRequired(Type type) =>
+    [
+        .. OwnProperties.GetTypeInfo(type).Properties
+            .Where(property => property is { IsRequired: true, Get: not null, PropertyType.IsValueType: false }),
+    ];
 
     private static void HideEnvelope(JsonTypeInfo info)
     {

@@ -20,7 +20,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var (generation, outboxId, identity, own) = await ReadGenerationAsync(reader, cancellationToken);
-        var heads = await ReadHeadsAsync(reader, generation, cancellationToken);
+        var heads = await ReadHeadsAsync(reader, streams, generation, cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         var known = new Dictionary<(StreamKey, Guid), KnownEvent>();
         while (await reader.ReadAsync(cancellationToken))
@@ -47,7 +47,7 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
         AddLocks(batch, [stream]);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var (generation, _, _, _) = await ReadGenerationAsync(reader, cancellationToken);
-        var heads = await ReadHeadsAsync(reader, generation, cancellationToken);
+        var heads = await ReadHeadsAsync(reader, [stream], generation, cancellationToken);
         return heads.TryGetValue(stream, out var head) ? head : null;
     }
 
@@ -137,13 +137,13 @@ internal sealed class PostgresAppend(DbTransaction transaction, PersistenceOptio
     }
 
     private static async Task<Dictionary<StreamKey, StreamHead>> ReadHeadsAsync(
-        NpgsqlDataReader reader, long generation, CancellationToken cancellationToken)
+        NpgsqlDataReader reader, StreamKey[] streams, long generation, CancellationToken cancellationToken)
     {
         await reader.NextResultAsync(cancellationToken);
-        var heads = new Dictionary<StreamKey, StreamHead>();
+        var heads = new Dictionary<StreamKey, StreamHead>(streams.Length);
         while (await reader.ReadAsync(cancellationToken))
         {
-            heads[StreamKey.Parse(reader.GetString(0))] =
+            heads[streams[reader.GetInt64(0) - 1]] =
                 new StreamHead(generation, reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
         }
 

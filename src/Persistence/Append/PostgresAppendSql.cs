@@ -51,10 +51,10 @@ internal static class PostgresAppendSql
         """;
 
     /// <summary>Locks in one order for everybody. $1 streams.</summary>
-    public const string Lock = $"{Heads} for update";
+    public const string Lock = $"{Heads} for update) h";
 
     /// <summary>Locks those that are there and free. $1 streams.</summary>
-    public const string LockFree = $"{Heads} for update skip locked";
+    public const string LockFree = $"{Heads} for update skip locked) h";
 
     /// <summary>Which ids are stored already. $1 streams, $2 ids.</summary>
     public const string FindEvents = """
@@ -77,7 +77,7 @@ internal static class PostgresAppendSql
     /// <summary>$1 streams, $2 positions, $3 ids, $4 types, $5 threads, $6 runs, $7 sequences, $8 times, $9 hashes, $10 bodies.</summary>
     public const string InsertEvents = """
         insert into pipeline.event_log (stream, position, event_id, type, thread, run, sequence, occurred_at, hash, body)
-        select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        select unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10)
         """;
 
     /// <summary>$1 streams, $2 heads.</summary>
@@ -130,6 +130,10 @@ internal static class PostgresAppendSql
                substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), nextval('pipeline.outbox_id_seq'), pg_current_xact_id()
         """;
 
-    private const string Heads =
-        "select h.stream, h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = any ($1) order by h.stream";
+    private const string Heads = """
+        select s.n, h.incarnation, h.head, h.trimmed
+        from (select s.stream, s.n from unnest($1) with ordinality as s(stream, n) order by s.stream collate "C") s
+        cross join lateral (
+          select h.incarnation, h.head, h.trimmed from pipeline.stream_head h where h.stream = s.stream limit 1
+        """;
 }

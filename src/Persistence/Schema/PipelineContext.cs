@@ -34,7 +34,9 @@ public abstract class PipelineContext(DbContextOptions options) : DbContext(opti
         modelBuilder.Entity<EventRow>(table =>
         {
             table.ToTable("event_log").HasKey(row => new { row.Stream, row.Position });
-            table.HasIndex(row => new { row.Stream, row.EventId }).IsUnique();
+
+            // Ids rise with time: new ones go side by side at the end, whatever their streams.
+            table.HasIndex(row => new { row.EventId, row.Stream }).IsUnique();
         });
         modelBuilder.Entity<OutboxRow>(table =>
         {

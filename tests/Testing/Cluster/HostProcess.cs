@@ -63,9 +63,6 @@ public sealed class HostProcess : IAsyncDisposable
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         start.Environment["DOTNET_gcServer"] = "0";
-
-        // Measuring code to compile it better pays in hosts that live for longer than a test.
-        start.Environment["DOTNET_TieredPGO"] = "0";
         var host = new HostProcess(project, url, start, links);
         try
         {
