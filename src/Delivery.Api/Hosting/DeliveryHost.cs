@@ -11,6 +11,10 @@ public static class DeliveryHost
     // Covers the longest DrainDelay and the longest DrainTime, which follow each other.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
 
+    // Everybody may come back at once: a connection that finds no place here tries again after a second, then three. The kernel has
+    // a limit of its own (net.core.somaxconn).
+    private const int Backlog = 4_096;
+
     /// <summary>
     /// Adds the HTTP, WebSocket and SSE edge. Persistence and the bus are the host's to add, before it: what is added
     /// first is stopped last.
@@ -20,6 +24,7 @@ public static class DeliveryHost
     {
         var development = builder.Environment.IsDevelopment();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.WebHost.UseSockets(sockets => sockets.Backlog = Backlog);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddDeliveryAuth(new DeveloperMode(development || standalone, development));
         builder.Services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.Section).ValidateOnStart();
