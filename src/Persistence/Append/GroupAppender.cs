@@ -145,8 +145,7 @@ internal sealed partial class GroupAppender(
     {
         try
         {
-            using var turn = await database.Gate.AcquireDatabaseAsync(CancellationToken.None);
-            var stored = await runner.OnceAsync([.. group.Select(pending => pending.Unit)], wait: false, CancellationToken.None);
+            var stored = await WriteInTurnAsync([.. group.Select(pending => pending.Unit)]);
             for (var i = 0; i < group.Count; i++)
             {
                 group[i].Finish(stored.Units[i]);
@@ -162,6 +161,13 @@ internal sealed partial class GroupAppender(
             LogFallback(group.Count, exception);
             group.ForEach(pending => pending.Done.TrySetResult(null));
         }
+    }
+
+    // The turn is over before anybody is answered: who is, finds nothing held.
+    private async Task<StoredAppend> WriteInTurnAsync(IReadOnlyList<NewEvent>[] units)
+    {
+        using var turn = await database.Gate.AcquireDatabaseAsync(CancellationToken.None);
+        return await runner.OnceAsync(units, wait: false, CancellationToken.None);
     }
 
     private async Task<AppendResult> AppendAloneAsync(IReadOnlyList<NewEvent> unit)

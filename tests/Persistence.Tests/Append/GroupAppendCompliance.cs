@@ -54,6 +54,17 @@ public abstract class GroupAppendCompliance(string provider) : StoreSuite(provid
     }
 
     [Fact]
+    public async Task Who_is_answered_finds_nothing_held()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            await AppendAsync(Events.Thinking());
+            using var pass = One.Database.Gate.TryAcquire([Alice]);
+            Assert.NotNull(pass);
+        }
+    }
+
+    [Fact]
     public async Task What_was_stored_is_handed_over_once()
     {
         await AppendAsync(Events.Thinking());
