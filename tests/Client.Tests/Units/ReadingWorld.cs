@@ -12,14 +12,15 @@ internal sealed class ReadingWorld : IAsyncDisposable
     private readonly List<DateTimeOffset> _opened = [];
     private readonly TokenSource _tokens;
     private readonly ReadAhead _ahead;
-    private readonly Task _reading;
+    private readonly Reading _reading;
+    private Task? _running;
 
     public ReadingWorld(string? after = "0", double jitter = 0, Transports transports = Transports.All, int readAhead = 1_000)
     {
         _tokens = new TokenSource(_ => ValueTask.FromResult(Token()), Time);
         _ahead = new ReadAhead(readAhead, int.MaxValue);
         Board = new StateBoard(States.Add);
-        var reading = new Reading
+        _reading = new Reading
         {
             Open = Open,
             Continuity = new Continuity(Cursor.TryParse(after, out var at) ? at : null),
@@ -31,7 +32,6 @@ internal sealed class ReadingWorld : IAsyncDisposable
             Acks = Acks,
             Time = Time,
         };
-        _reading = Task.Run(() => reading.RunAsync(_stop.Token));
     }
 
     public FakeTimeProvider Time { get; } = new();
@@ -73,17 +73,21 @@ internal sealed class ReadingWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits while the clock runs, in steps.</summary>
-    public Task UntilAsync(string condition, Func<bool> holds, double step = 0.05) => Eventually.HoldsAsync(condition, () =>
+    /// <summary>Waits while the clock runs, in steps. The first one begins the reading: by then the test has said how all answer.</summary>
+    public Task UntilAsync(string condition, Func<bool> holds, double step = 0.05)
     {
-        if (holds())
+        _running ??= Task.Run(() => _reading.RunAsync(_stop.Token));
+        return Eventually.HoldsAsync(condition, () =>
         {
-            return true;
-        }
+            if (holds())
+            {
+                return true;
+            }
 
-        Time.Advance(TimeSpan.FromSeconds(step));
-        return false;
-    });
+            Time.Advance(TimeSpan.FromSeconds(step));
+            return false;
+        });
+    }
 
     /// <summary>Waits while the clock stands still.</summary>
     public static Task UntilNowAsync(string condition, Func<bool> holds) => Eventually.HoldsAsync(condition, holds);
@@ -110,7 +114,7 @@ internal sealed class ReadingWorld : IAsyncDisposable
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
-        await _reading.WaitAsync(TimeSpan.FromSeconds(20));
+        await (_running ?? Task.CompletedTask).WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     public async ValueTask DisposeAsync()
