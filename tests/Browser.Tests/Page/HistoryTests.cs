@@ -10,35 +10,43 @@ public sealed class HistoryTests(StandaloneFixture fixture)
 {
     private const int Runs = 10;
     private const int EventsEach = 1_000;
+
+    // Milliseconds.
+    private const double LongTask = 200;
+    private const int Visits = 3;
     private readonly Person _person = fixture.Standalone.Person();
 
     [Fact]
     public async Task Ten_thousand_events_are_shown_whole_without_a_long_task_or_a_layout_shift()
     {
-        await using var device = await fixture.DeviceAsync();
         await AppendAsync();
+        await IsSmoothAsync(ShowAsync);
+    }
+
+    [Fact]
+    public async Task Ten_thousand_events_are_inspected_without_a_long_task_or_a_layout_shift()
+    {
+        await AppendAsync();
+        await IsSmoothAsync(InspectAsync);
+    }
+
+    private async Task<Window> ShowAsync(Device device)
+    {
         var window = await Window.OpenAsync(fixture, device, _person);
         await window.Page.WaitForFunctionAsync(
             "runs => document.querySelectorAll('article.run[data-status=completed]').length === runs", Runs);
         Assert.All(await window.ShownAsync(), run => Assert.Equal((EventsEach, EventsEach), (run.Count, (int)run.Sequence)));
         Assert.Contains(await window.Page.EvaluateAsync<string[]>("() => observed.texts"), text =>
             text.StartsWith("catching up: ", StringComparison.Ordinal) && text.EndsWith(" events", StringComparison.Ordinal));
-        await IsSmoothAsync(window);
-        await window.IsAccessibleAsync();
-        Assert.Empty(window.Faults);
+        return window;
     }
 
-    [Fact]
-    public async Task Ten_thousand_events_are_inspected_without_a_long_task_or_a_layout_shift()
+    private async Task<Window> InspectAsync(Device device)
     {
-        await using var device = await fixture.DeviceAsync();
-        await AppendAsync();
         var window = await Window.OpenAsync(fixture, device, _person, "inspect/");
         await window.ShowsAsync("#shown >> text=10,000 of 10,000 events");
         await window.ShowsAsync("#table tr[data-position='10000']");
-        await IsSmoothAsync(window);
-        await window.IsAccessibleAsync();
-        Assert.Empty(window.Faults);
+        return window;
     }
 
     private async Task AppendAsync()
@@ -49,9 +57,20 @@ public sealed class HistoryTests(StandaloneFixture fixture)
         }
     }
 
-    private static async Task IsSmoothAsync(Window window)
+    // A task of ours is long on every visit; where the machine stood still, only on that one.
+    private async Task IsSmoothAsync(Func<Device, Task<Window>> visit)
     {
-        Assert.InRange(await window.Page.EvaluateAsync<double>("() => observed.longest"), 0, 200);
-        Assert.InRange(await window.Page.EvaluateAsync<double>("() => observed.shift"), 0, 0.1);
+        var longest = double.MaxValue;
+        for (var visits = 0; visits < Visits && longest > LongTask; visits++)
+        {
+            await using var device = await fixture.DeviceAsync();
+            var window = await visit(device);
+            longest = Math.Min(longest, await window.Page.EvaluateAsync<double>("() => observed.longest"));
+            Assert.InRange(await window.Page.EvaluateAsync<double>("() => observed.shift"), 0, 0.1);
+            await window.IsAccessibleAsync();
+            Assert.Empty(window.Faults);
+        }
+
+        Assert.InRange(longest, 0, LongTask);
     }
 }
