@@ -48,14 +48,15 @@ internal sealed class IdleScenario : Scenario
     {
         await screens.AskAsync<Connected>(new ConnectScreens([url], $"{prefix}-warm", Warm, AtOnce: AtOnce));
         await screens.AskAsync<object>(new CloseScreens($"{prefix}-warm"));
-        await Task.Delay(TimeSpan.FromSeconds(2));
-        var empty = await ProcessMemory.ResidentAsync(process);
+        var empty = await ProcessMemory.SettledAsync(process);
 
         await screens.AskAsync<Connected>(new ConnectScreens([url], prefix, count, AtOnce: AtOnce));
-        await Task.Delay(TimeSpan.FromSeconds(stage.Pick(15, 4)));
+        await ProcessMemory.SettledAsync(process);
         var seconds = stage.Pick(30, 5);
+
+        // Nothing is to happen for so long: that is what is measured.
         var costs = await stage.MeasureAsync(() => Task.Delay(TimeSpan.FromSeconds(seconds)));
-        return new Held((await ProcessMemory.ResidentAsync(process) - empty) / count, costs, seconds);
+        return new Held((await ProcessMemory.SettledAsync(process) - empty) / count, costs, seconds);
     }
 
     /// <summary>That they were all there is shown by an event to each.</summary>
