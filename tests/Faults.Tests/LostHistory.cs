@@ -19,7 +19,7 @@ public sealed class LostHistory
         await postgres.StopAsync();
         await postgres.SaveAsync();
         await postgres.StartAsync();
-        await LoseAsync(alice, scenario);
+        var former = await LoseAsync(alice, scenario);
         var fault = scenario.History.Break("the database is restored from an older copy");
 
         await postgres.StopAsync();
@@ -27,7 +27,7 @@ public sealed class LostHistory
         await postgres.StartAsync();
         await HostProgram.RunAsync("Delivery.Api", cluster.Settings, "admin", "new-epoch");
 
-        await ShowsTheNewHistoryAsync(cluster, scenario, alice, fault);
+        await ShowsTheNewHistoryAsync(cluster, scenario, alice, former, fault);
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class LostHistory
         var replica = new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Port = standby.Port, Pooling = false }.ConnectionString;
         await Eventually.HoldsAsync("the standby has it", async () => await HeadAsync(replica, alice) == reached);
         await standby.StopAsync();
-        await LoseAsync(alice, scenario);
+        var former = await LoseAsync(alice, scenario);
         var fault = scenario.History.Break("a standby that lacks the tail takes over");
 
         await primary.StopAsync();
@@ -54,20 +54,21 @@ public sealed class LostHistory
         cluster.Nodes[0].Links!.Database.Retarget("127.0.0.1", standby.Port);
         cluster.Nodes[0].Links!.Database.Reset();
 
-        await ShowsTheNewHistoryAsync(cluster.On(replica), scenario, alice, fault);
+        await ShowsTheNewHistoryAsync(cluster.On(replica), scenario, alice, former, fault);
     }
 
-    /// <summary>Events that every client sees and that the database will have lost.</summary>
-    private static async Task LoseAsync(Person alice, Scenario scenario)
+    /// <summary>Appends what every client sees and the database will have lost; returns the cursor that all hold then.</summary>
+    private static async Task<string> LoseAsync(Person alice, Scenario scenario)
     {
         var lost = await alice.AppendUnrecordedAsync(3);
         await Eventually.HoldsAsync(
             "every client has what will be lost", () => scenario.History.Clients.All(client => client.Position >= lost));
+        return scenario.History.Clients.Select(client => client.Cursor).Distinct().Single();
     }
 
-    private static async Task ShowsTheNewHistoryAsync(PipelineCluster cluster, Scenario scenario, Person alice, IDisposable fault)
+    private static async Task ShowsTheNewHistoryAsync(
+        PipelineCluster cluster, Scenario scenario, Person alice, string former, IDisposable fault)
     {
-        var former = scenario.History.Clients.Select(client => client.Cursor).Distinct().Single();
         for (var n = 0; n < 5; n++)
         {
             await alice.AppendAsync(TestContext.Current.CancellationToken);
