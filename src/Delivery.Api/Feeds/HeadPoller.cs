@@ -29,6 +29,7 @@ internal sealed partial class HeadPoller : BackgroundService
     private readonly FeedOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<HeadPoller> _logger;
+    private readonly Lock _reporting = new();
     private int _failures;
     private long _lastRead;
     private long _lastPass;
@@ -177,7 +178,12 @@ internal sealed partial class HeadPoller : BackgroundService
 
     private void OnBusChanged()
     {
-        _degradation.Report(Degradation.Bus, IsBusThere());
+        // Who reports last must have looked last.
+        lock (_reporting)
+        {
+            _degradation.Report(Degradation.Bus, IsBusThere());
+        }
+
         _hub.HeadsWanted.Pulse();
     }
 

@@ -35,38 +35,50 @@ public sealed class BusHealth(TimeProvider time)
     {
         Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
         Interlocked.Exchange(ref _lastConfirm, time.GetUtcNow().UtcTicks);
-        return Set(ref _canPublish, true);
+        return SetCanPublish(true);
     }
 
     /// <summary>Returns whether this began a time without confirms.</summary>
-    internal bool PublishFailed() => Set(ref _canPublish, false);
+    internal bool PublishFailed() => SetCanPublish(false);
 
     /// <summary>Notes whether one of the process's queues is consumed.</summary>
     internal void Consumes(object endpoint, bool ready)
     {
-        bool canConsume;
+        bool isNew;
         lock (_lock)
         {
             _ = ready ? _deaf.Remove(endpoint) : _deaf.Add(endpoint);
-            canConsume = _deaf.Count == 0;
+            isNew = Set(ref _canConsume, _deaf.Count == 0);
         }
 
-        Set(ref _canConsume, canConsume);
+        Tell(isNew);
     }
 
-    private bool Set(ref bool field, bool value)
+    private bool SetCanPublish(bool value)
     {
+        bool isNew;
         lock (_lock)
         {
-            if (field == value)
-            {
-                return false;
-            }
-
-            field = value;
+            isNew = Set(ref _canPublish, value);
         }
 
-        Changed?.Invoke();
-        return true;
+        return Tell(isNew);
+    }
+
+    private static bool Set(ref bool field, bool value)
+    {
+        var isNew = field != value;
+        field = value;
+        return isNew;
+    }
+
+    private bool Tell(bool isNew)
+    {
+        if (isNew)
+        {
+            Changed?.Invoke();
+        }
+
+        return isNew;
     }
 }

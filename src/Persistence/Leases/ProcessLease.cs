@@ -78,8 +78,8 @@ public sealed partial class ProcessLease : BackgroundService
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        bounded.CancelAfter(GoodbyeTimeout);
+        using var timeout = new CancellationTokenSource(GoodbyeTimeout, _time);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
             await using var context = _database.CreateContext();
@@ -139,9 +139,11 @@ public sealed partial class ProcessLease : BackgroundService
         var leases = rows.Select(row => new ObservedLease<Guid>(row.Id, row.Counter, TimeSpan.FromMilliseconds(row.LeaseMilliseconds)));
         var expired = _observer.Observe([.. leases]).Where(id => id != _identity.Id).ToFrozenSet();
         _expired = expired;
-        _known = rows.Select(row => row.Id).ToFrozenSet();
         _relays = rows.Where(row => row.HasRelay).Select(row => row.Id).ToFrozenSet();
         _liveAgents = rows.Where(row => !expired.Contains(row.Id)).SelectMany(row => row.Agents ?? []).ToFrozenSet(StringComparer.Ordinal);
+
+        // Last: who sees it change finds the rest of the same reading.
+        _known = rows.Select(row => row.Id).ToFrozenSet();
         await ForgetAsync(context, expired, now, cancellationToken);
     }
 
