@@ -34,11 +34,11 @@ as_server_user() {
 
 # Ports below the range that the kernel gives to outgoing connections: a client that keeps dialling a stopped server on
 # loopback would sooner or later be given that very port, connect to itself and keep the server from coming back.
-free_port() {
+free_port() { # [PORT that is spoken for]…
   local port
   for _ in $(seq 100); do
     port=$((10240 + (RANDOM * 32768 + RANDOM) % 20000))
-    if ! is_listening "$port"; then
+    if ! is_listening "$port" && [[ " $* " != *" $port "* ]]; then
       echo "$port"
       return
     fi
@@ -141,11 +141,14 @@ postgres_is_running() {
 }
 
 postgres_pids() {
-  local postmaster
+  local postmaster stat pid parent
   postmaster=$(head -n 1 "$DIR/data/postmaster.pid" 2>/dev/null) || return 0
   echo "$postmaster"
-  # Without pgrep, which a bare machine may lack.
-  awk -v parent="$postmaster" '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null || true
+  # Without pgrep, which a bare machine may lack. Processes end meanwhile: one file at a time.
+  for stat in /proc/[0-9]*/stat; do
+    { read -r pid _ _ parent _ <"$stat"; } 2>/dev/null || continue
+    [ "$parent" != "$postmaster" ] || echo "$pid"
+  done
 }
 
 postgres_standby() { # DIR of the primary
@@ -194,8 +197,8 @@ rabbitmq() { # COMMAND…
 }
 
 rabbitmq_create() {
-  DIST_PORT=$(free_port)
-  EPMD_PORT=$(free_port)
+  DIST_PORT=$(free_port "$PORT")
+  EPMD_PORT=$(free_port "$PORT" "$DIST_PORT")
   local plugins=''
   mkdir -p "$DIR/node"
   cat >"$DIR/node/rabbitmq.conf" <<CONF
@@ -313,9 +316,13 @@ stop() { # well | at-once
 signal() { # SIGNAL
   load_settings
   local pids
-  mapfile -t pids < <("${KIND}_pids")
-  [ ${#pids[@]} -gt 0 ] || fail "$DIR's server is not running"
-  kill -s "$1" -- "${pids[@]}"
+  # Twice: for what was forked between the look and the signal. A stopped postmaster forks no more.
+  for _ in once again; do
+    mapfile -t pids < <("${KIND}_pids")
+    [ ${#pids[@]} -gt 0 ] || fail "$DIR's server is not running"
+    # One of them may have ended by now.
+    kill -s "$1" -- "${pids[@]}" 2>/dev/null || true
+  done
 }
 
 postgres_of() { # VERB

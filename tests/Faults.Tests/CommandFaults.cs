@@ -81,7 +81,7 @@ public sealed class CommandFaults(SharedCluster shared)
         using (scenario.History.Break($"a node breaks off at {failpoint}"))
         {
             await victim.KillAsync();
-            await victim.StartAgainAsync(($"Failpoints:{failpoint}", $"{how}@2"));
+            await victim.BeginAgainAsync(($"Failpoints:{failpoint}", $"{how}@2"));
             alice.Through = () => victim.HasExited ? other.Url : victim.Url;
             for (var n = 0; n < 4; n++)
             {

@@ -88,6 +88,8 @@ public sealed class DatabaseFaults(SharedCluster shared)
                 {
                     await connection.DisposeAsync();
                 }
+
+                await Eventually.HoldsAsync("there is room again", shared.Postgres.AnswersAsync);
             },
             isAway: false);
     }
@@ -148,7 +150,7 @@ public sealed class DatabaseFaults(SharedCluster shared)
     {
         await using var scenario = await shared.BeginAsync();
         var alice = await scenario.EnterAsync();
-        var ends = scenario.History.Clients.Sum(client => client.Ends);
+        var ends = Ends();
         Task append;
         using (scenario.History.Break(what))
         {
@@ -171,10 +173,13 @@ public sealed class DatabaseFaults(SharedCluster shared)
 
         await append;
         await alice.SeesEverythingAsync(Recovery);
-        Assert.Equal(ends, scenario.History.Clients.Where(client => client.Name.EndsWith("websocket", StringComparison.Ordinal)).Sum(client => client.Ends));
+        Assert.Equal(ends, Ends());
         await alice.IsServedAsync();
         await alice.AskAsync();
         await scenario.JudgeAsync();
+
+        int Ends() => scenario.History.Clients
+            .Where(client => client.Name.EndsWith("websocket", StringComparison.Ordinal)).Sum(client => client.Ends);
     }
 
     /// <summary>As long as that, every node lets newcomers in.</summary>

@@ -161,11 +161,25 @@ public sealed class CheckerTests : ForgedHistory
     public void Two_seconds_from_commit_to_screen_are_in_time(double seconds, int violations)
     {
         Commit(Alice, 1);
-        Logs[Alice] = Logs[Alice] with { Events = [Logs[Alice].Events[0] with { StoredAt = TimeProvider.System.GetUtcNow().AddSeconds(-seconds) }] };
-        Receive(Alice, 1);
-        Receive(History.Client(Alice, "alice/dropping", stays: false), 1);
+        var (staying, dropping) = (History.Client(Alice, "alice/1"), History.Client(Alice, "alice/dropping", stays: false));
+        Receive(staying, 1);
+        Receive(dropping, 1);
+        Commit(Alice, 2);
+        Time.Advance(TimeSpan.FromSeconds(seconds));
+        Receive(staying, 2);
+        Receive(dropping, 2);
 
         Assert.Equal(violations, Judge().Violations.Count(violation => violation.Invariant == "I8"));
+    }
+
+    [Fact]
+    public void What_was_committed_before_a_client_had_anything_is_not_late()
+    {
+        Commit(Alice, 1);
+        Time.Advance(TimeSpan.FromMinutes(1));
+        Receive(Alice, 1);
+
+        Assert.Empty(Judge().Violations);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Pipeline.Testing.Tests;
 
@@ -9,7 +10,11 @@ public abstract class ForgedHistory
     protected const string Alice = "alice";
     protected const string Bob = "bob";
 
-    protected History History { get; } = new();
+    protected ForgedHistory() => History = new History(Time);
+
+    protected FakeTimeProvider Time { get; } = new();
+
+    protected History History { get; }
 
     protected Dictionary<string, CommittedLog> Logs { get; } = new()
     {
@@ -50,7 +55,7 @@ public abstract class ForgedHistory
 
     protected static string Wire(CommittedEvent e) => $"{{\"cursor\":\"{Epoch}_{e.Position}\",{e.Body[1..]}";
 
-    protected static CommittedEvent Event(int position, bool terminal = false, string run = "r-1", string thread = "t-1", int? sequence = null) => new(
+    protected CommittedEvent Event(int position, bool terminal = false, string run = "r-1", string thread = "t-1", int? sequence = null) => new(
         position,
         JsonSerializer.Serialize(new
         {
@@ -60,5 +65,5 @@ public abstract class ForgedHistory
             run,
             sequence = sequence ?? position,
         }),
-        TimeProvider.System.GetUtcNow());
+        Time.GetUtcNow());
 }

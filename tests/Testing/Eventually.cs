@@ -21,7 +21,7 @@ public static class Eventually
         var clock = Stopwatch.StartNew();
         var stoodStill = TimeSpan.Zero;
         Exception? failure = null;
-        while (clock.Elapsed - stoodStill < bound)
+        for (var isLast = false; ;)
         {
             try
             {
@@ -37,10 +37,16 @@ public static class Eventually
                 failure = exception;
             }
 
+            if (isLast)
+            {
+                break;
+            }
+
             var since = clock.Elapsed;
             await Task.Delay(Pause);
             var paused = clock.Elapsed - since;
             stoodStill += within is null && paused > Standstill ? paused : TimeSpan.Zero;
+            isLast = clock.Elapsed - stoodStill >= bound;
         }
 
         throw new TimeoutException($"'{condition}' did not hold within {bound.TotalSeconds:0.#} s", failure);

@@ -55,7 +55,9 @@ public sealed class BackForwardCacheTests(StandaloneFixture fixture)
         await tab.Page.EvaluateAsync("() => { setTimeout(() => history.back()); }");
 
         // Set only in the page that was left: another one would not have it.
-        await tab.UntilAsync("the page is back", "location.pathname === '/client/index.js' && document.readyState === 'complete'");
+        await tab.UntilAsync(
+            "the page is back",
+            "location.pathname === '/client/index.js' && document.readyState === 'complete' && (!globalThis.events || 'cameFromCache' in window)");
         Assert.True(
             await tab.Page.EvaluateAsync<bool>("() => window.cameFromCache === true"),
             $"it did not come from the cache: {string.Join('\n', reasons)}");

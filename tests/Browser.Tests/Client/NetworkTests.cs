@@ -31,6 +31,9 @@ public sealed class NetworkTests(StandaloneFixture fixture)
             await _person.AppendAsync(20);
             device.Network.Reset();
             await Eventually.HoldsAsync("it connects anew", () => device.Traffic.WebSockets > broken);
+
+            // Two in a row that never were ready would lead to another transport.
+            await tab.ReadsOverAsync("websocket");
         }
 
         await _person.AllCameOnceAsync(tab);

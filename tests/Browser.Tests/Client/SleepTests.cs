@@ -15,7 +15,7 @@ public sealed class SleepTests(StandaloneFixture fixture)
     {
         await using var device = await fixture.DeviceAsync();
         var tab = await ReadAsync(device);
-        await tab.Page.Clock.PauseAtAsync(await tab.Page.EvaluateAsync<DateTime>("() => new Date(Date.now() + 100)"));
+        await tab.Page.Clock.PauseAtAsync(await tab.Page.EvaluateAsync<DateTime>("() => new Date(Date.now() + 2_000)"));
         device.Network.Forget();
         await _person.AppendAsync(5);
         await tab.Page.Clock.SetSystemTimeAsync(Evening.AddHours(10));

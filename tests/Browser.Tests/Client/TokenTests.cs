@@ -5,7 +5,7 @@ namespace Pipeline.Browser.Tests;
 /// <summary>Tokens that end while the library reads.</summary>
 public sealed class TokenTests(StandaloneFixture fixture)
 {
-    private static readonly TimeSpan Short = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(15);
     private readonly Person _person = fixture.Standalone.Person();
 
     [Fact]

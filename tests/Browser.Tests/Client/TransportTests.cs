@@ -44,6 +44,10 @@ public sealed class TransportTests(StandaloneFixture fixture)
         await _person.AppendAsync(3);
         await tab.GotAsync(6);
         device.Network.Reset();
+
+        // Four failed attempts to wait for, of up to eight seconds each.
+        await _person.AppendAsync(1);
+        await tab.UntilAsync("seven came", "recorded('got').length >= 7", seconds: 60);
         await _person.AllCameOnceAsync(tab);
     }
 

@@ -22,7 +22,7 @@ public sealed class ConnectionTests(StandaloneFixture fixture)
         await TextAsync(window, "^offline, retrying in [2-8] s$");
         await window.IsAccessibleAsync();
         await TextAsync(window, "^offline, retrying in 8 s$");
-        await window.Page.Clock.PauseAtAsync(await window.Page.EvaluateAsync<DateTime>("() => new Date(Date.now() + 1_000)"));
+        await window.Page.Clock.PauseAtAsync(await window.Page.EvaluateAsync<DateTime>("() => new Date(Date.now() + 3_000)"));
 
         device.Network.Heal();
         await window.Page.Clock.RunForAsync(300);

@@ -33,6 +33,8 @@ public sealed class KeyboardTests(StandaloneFixture fixture)
         await window.ShowsAsync("article.run[data-status='running'] .step summary");
         Assert.Contains('\n', Assert.Single(await window.ShownAsync()).Request);
 
+        // While a thought streams, the page itself opens and closes it.
+        await window.ShowsAsync(".step.thinking[data-state='done'] summary");
         await MoveAsync(window, "Shift+Tab", ".step summary");
         var isOpen = await window.Page.EvaluateAsync<bool>("() => document.activeElement.parentElement.open");
         await keys.PressAsync("Enter");

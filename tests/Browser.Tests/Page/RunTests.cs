@@ -26,6 +26,9 @@ public sealed class RunTests(StandaloneFixture fixture)
 
         await device.GoOfflineAsync();
         await window.IsAsync("offline");
+
+        // What came just before that is drawn with the next frame.
+        await window.Page.EvaluateAsync("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
         var before = Assert.Single(await window.ShownAsync());
         await Eventually.HoldsAsync(
             "three events were committed that the page can't have seen",
@@ -50,8 +53,10 @@ public sealed class RunTests(StandaloneFixture fixture)
             await window.ShowsAsync("article.run");
         }
 
-        await Eventually.HoldsAsync("the run ended", async () =>
-            (await _person.EventsAsync()).Any(e => e.GetProperty("type").GetString() == "agent_completed"));
+        await Eventually.HoldsAsync(
+            "the run ended",
+            async () => (await _person.EventsAsync()).Any(e => e.GetProperty("type").GetString() == "agent_completed"),
+            TimeSpan.FromSeconds(60));
         await using var laterDevice = await fixture.DeviceAsync();
         var later = await Window.OpenAsync(fixture, laterDevice, _person);
         await later.ShowsRunAsync("completed");
@@ -127,7 +132,7 @@ public sealed class RunTests(StandaloneFixture fixture)
     [Fact]
     public async Task A_run_goes_on_on_the_page_when_the_host_died_and_another_took_its_place()
     {
-        await using var service = await Standalone.StartAsync(("Worker:Lease", "00:00:03"), ("Worker:DemoPace", "1"));
+        await using var service = await Standalone.StartAsync(("Worker:Lease", "00:00:03"));
         await using var device = await fixture.DeviceAsync(service);
         var person = service.Person();
         var window = await Window.OpenAsync(fixture, device, person);

@@ -90,6 +90,7 @@ public sealed class ConsumerTests(Service service) : IClassFixture<Service>, IDi
     {
         var file = Path.Combine(_folder.FullName, "cursor");
         await service.AppendAsync(_user, 2);
+        await service.KnowAsync(_user);
         await using (var loop = Loop.Over(Stored(new FileCursorStore(file))))
         {
             await Eventually.HoldsAsync("it is known where", () => loop.Client.Cursor is not null);

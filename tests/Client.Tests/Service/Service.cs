@@ -82,6 +82,9 @@ public sealed class Service : IAsyncLifetime
         return await response.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Returns once the log has told the user's head: no page that comes late begins before it.</summary>
+    public Task KnowAsync(string user) => EventsAsync(user, "");
+
     /// <summary>Deletes everything of the user: another history begins.</summary>
     public Task EraseAsync(string user) => Services.GetRequiredService<LogAdmin>()
         .EraseAsync(StreamKey.Of("default", user), TestContext.Current.CancellationToken);

@@ -37,6 +37,7 @@ public sealed class TransportTests(Service service) : IClassFixture<Service>
     public async Task Without_a_cursor_reading_starts_from_now_on(Transports transport)
     {
         await service.AppendAsync(_user, 5);
+        await service.KnowAsync(_user);
         await using var loop = Loop.Over(Loop.Options(service.Url, _user, transport, after: null));
         await loop.IsAsync(ClientStatus.Live);
         await Eventually.HoldsAsync("it is known where", () => loop.Client.Cursor is not null);
@@ -152,7 +153,7 @@ public sealed class TransportTests(Service service) : IClassFixture<Service>
         await using var loop = Loop.Over(new AgentEventsOptions
         {
             Url = service.Url,
-            Token = _ => ValueTask.FromResult(Service.Token(_user, TimeSpan.FromSeconds(++asked == 1 ? 8 : 3_600))),
+            Token = _ => ValueTask.FromResult(Service.Token(_user, TimeSpan.FromSeconds(++asked == 1 ? 14 : 3_600))),
             After = "0",
             Transports = transport,
         });

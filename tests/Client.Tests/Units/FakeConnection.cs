@@ -21,6 +21,9 @@ internal sealed class FakeConnection(Opening opening, CancellationToken life) : 
 
     public bool IsClosed { get; private set; }
 
+    /// <summary>Whether the reader no longer waits for it.</summary>
+    public bool IsGivenUp => life.IsCancellationRequested;
+
     /// <summary>Whether the reader took in what was sent and waits for more.</summary>
     public bool IsIdle => Volatile.Read(ref _waits) == Volatile.Read(ref _sent) + 1;
 

@@ -133,7 +133,7 @@ public sealed class CanaryTests
 
         Assert.Empty((await node.GetAsync("/v1/events?after=0", token)).Is(200).Json.GetProperty("events").EnumerateArray());
         (await node.PostAsync("/v1/events", token, Bodies.Append(user, Bodies.Event()))).Is(200);
-        Assert.Single((await node.GetAsync("/v1/events?after=0", token)).Is(200).Json.GetProperty("events").EnumerateArray());
+        Assert.Single((await node.GetAsync("/v1/events?after=0&wait=25", token)).Is(200).Json.GetProperty("events").EnumerateArray());
         await using var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext();
         Assert.All(
             await context.Events.Where(row => row.Stream == StreamKey.Canary.Value).ToListAsync(TestContext.Current.CancellationToken),

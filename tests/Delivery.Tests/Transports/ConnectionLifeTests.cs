@@ -108,6 +108,7 @@ public sealed class ConnectionLifeTests
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
         var cursor = (await new Appending(node, "idle").AppendAsync()).Single();
+        await node.KnowAsync("idle");
         await using var screen = await Screen.OpenAsync(node, Tokens.Of("idle"));
         for (var i = 0; i < 2; i++)
         {

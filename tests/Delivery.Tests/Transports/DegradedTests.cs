@@ -20,43 +20,44 @@ public sealed class DegradedTests
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-cold-").FullName;
         var file = Path.Combine(folder, "later", "pipeline.db");
-        await using var node = await TestNode.StartAsync(
-            new() { ["Persistence:ConnectionString"] = $"Data Source={file}" }, migrate: false);
-        await using var screen = await Screen.OpenAsync(node, Tokens.Of("cold"), "after=0");
-        await using var fromNow = await Screen.OpenAsync(node, Tokens.Of("cold"));
-        await using var ofClient = await Screen.OpenAsync(node, Tokens.Of("cold"), "client=c");
-
-        var ready = await screen.FrameAsync(FrameTypes.Ready);
-        Assert.Equal(["log"], ready["degraded"]!.AsArray().Select(name => (string)name!));
-        Assert.Equal("0", (string?)ready["cursor"]);
-        Assert.True(ready.AsObject().ContainsKey("head") && ready["head"] is null, ready.ToJsonString());
-        Assert.Null((string?)(await fromNow.FrameAsync(FrameTypes.Ready))["cursor"]);
-        Assert.Null((string?)(await ofClient.FrameAsync(FrameTypes.Ready))["cursor"]);
-        foreach (var path in (string[])["/v1/events?after=0", "/v1/events", "/v1/threads/t-1/events"])
+        await using (var node = await TestNode.StartAsync(new() { ["Persistence:ConnectionString"] = $"Data Source={file}" }, migrate: false))
         {
-            var page = (await node.GetAsync(path, Tokens.Of("cold"))).Is(200).Json;
-            Assert.Equal(["log"], page.GetProperty("degraded").EnumerateArray().Select(name => name.GetString()));
-            Assert.Equal(JsonValueKind.Null, page.GetProperty("head").ValueKind);
-        }
+            await using var screen = await Screen.OpenAsync(node, Tokens.Of("cold"), "after=0");
+            await using var fromNow = await Screen.OpenAsync(node, Tokens.Of("cold"));
+            await using var ofClient = await Screen.OpenAsync(node, Tokens.Of("cold"), "client=c");
 
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        await using (var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext())
-        {
-            await context.Database.MigrateAsync(TestContext.Current.CancellationToken);
-        }
+            var ready = await screen.FrameAsync(FrameTypes.Ready);
+            Assert.Equal(["log"], ready["degraded"]!.AsArray().Select(name => (string)name!));
+            Assert.Equal("0", (string?)ready["cursor"]);
+            Assert.True(ready.AsObject().ContainsKey("head") && ready["head"] is null, ready.ToJsonString());
+            Assert.Null((string?)(await fromNow.FrameAsync(FrameTypes.Ready))["cursor"]);
+            Assert.Null((string?)(await ofClient.FrameAsync(FrameTypes.Ready))["cursor"]);
+            foreach (var path in (string[])["/v1/events?after=0", "/v1/events", "/v1/threads/t-1/events"])
+            {
+                var page = (await node.GetAsync(path, Tokens.Of("cold"))).Is(200).Json;
+                Assert.Equal(["log"], page.GetProperty("degraded").EnumerateArray().Select(name => name.GetString()));
+                Assert.Equal(JsonValueKind.Null, page.GetProperty("head").ValueKind);
+            }
 
-        foreach (var each in (Screen[])[screen, fromNow, ofClient])
-        {
-            // Which of the two comes first is not promised.
-            string?[] came = [await each.TextAsync(), await each.TextAsync()];
-            Assert.Contains("{\"type\":\"status\",\"degraded\":[]}", came);
-            Assert.Contains(came, text => text!.StartsWith("{\"type\":\"live\"", StringComparison.Ordinal));
-        }
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            await using (var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext())
+            {
+                await context.Database.MigrateAsync(TestContext.Current.CancellationToken);
+            }
 
-        var cursors = await new Appending(node, "cold").AppendAsync(2);
-        foreach (var each in (Screen[])[screen, fromNow, ofClient])
-        {
-            Assert.Equal(cursors, (await each.EventsAsync(2)).Select(e => (string)e["cursor"]!));
+            foreach (var each in (Screen[])[screen, fromNow, ofClient])
+            {
+                // Which of the two comes first is not promised.
+                string?[] came = [await each.TextAsync(), await each.TextAsync()];
+                Assert.Contains("{\"type\":\"status\",\"degraded\":[]}", came);
+                Assert.Contains(came, text => text!.StartsWith("{\"type\":\"live\"", StringComparison.Ordinal));
+            }
+
+            var cursors = await new Appending(node, "cold").AppendAsync(2);
+            foreach (var each in (Screen[])[screen, fromNow, ofClient])
+            {
+                Assert.Equal(cursors, (await each.EventsAsync(2)).Select(e => (string)e["cursor"]!));
+            }
         }
 
         Directory.Delete(folder, recursive: true);

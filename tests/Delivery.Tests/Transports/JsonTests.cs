@@ -34,6 +34,7 @@ public sealed class JsonTests(SharedNode shared) : IClassFixture<SharedNode>
         var fresh = await GetAsync("json-fresh", "wait=25");
         Assert.EndsWith("_0", Text(fresh, "cursor"), StringComparison.Ordinal);
         var cursors = await new Appending(Node, "json-now").AppendAsync(2);
+        await Node.KnowAsync("json-now");
         var now = await GetAsync("json-now", "wait=25");
         Assert.Empty(Cursors(now));
         Assert.Equal(

@@ -1,3 +1,4 @@
+using System.Net.ServerSentEvents;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -41,7 +42,9 @@ public sealed class ResetTests(SharedNode shared) : IClassFixture<SharedNode>
         Assert.Equal((string?)reset["cursor"], message.EventId);
         for (var position = 1; position <= kept + 1; position++)
         {
-            await SseTests.IsEventAsync(messages, $"{after[0].Split('_')[0]}_{position}");
+            // Where the head was read before the append, it was live in between.
+            var next = await SseTests.NextAsync(messages, SseParser.EventTypeDefault);
+            Assert.Equal($"{after[0].Split('_')[0]}_{position}", next.EventId);
         }
     }
 
@@ -50,6 +53,15 @@ public sealed class ResetTests(SharedNode shared) : IClassFixture<SharedNode>
     {
         await using var node = await TestNode.StartAsync();
         var cursors = await new Appending(node, "u").AppendAsync(5);
+
+        // Pages come in order: behind another's, that of these events can't bring back what is trimmed.
+        await using (var behind = await Screen.OpenAsync(node, Tokens.Of("behind")))
+        {
+            await behind.FrameAsync(FrameTypes.Ready);
+            await new Appending(node, "behind").AppendAsync();
+            await behind.EventsAsync(1);
+        }
+
         await using (var context = node.Services.GetRequiredService<PipelineDatabase>().CreateContext())
         {
             await context.Database.ExecuteSqlRawAsync(

@@ -20,9 +20,11 @@ public sealed class SlowClientTests
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:WriteTimeout"] = "00:00:01" }, configure: WithSmallBuffers);
         await new Appending(node, "stuck").AppendAsync(4, new { text = new string('x', EventBytes) });
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var arrivals = Listen(node, "pipeline.delivery.connections", change => _ = change > 0 && came.TrySetResult());
         using var stuck = await RawClient.SendAsync(node, "/v1/events?after=0", "stuck", accept.Length > 0 ? accept : "Accept: */*");
 
-        await Eventually.HoldsAsync("it is there", () => Connections(node) == 1);
+        await came.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         await Eventually.HoldsAsync("its connection is gone", () => Connections(node) == 0);
     }
 
@@ -32,13 +34,13 @@ public sealed class SlowClientTests
     public async Task A_slow_reader_that_takes_something_in_gets_frames_that_take_longer_than_the_bound_on_a_write(bool webSocket)
     {
         await using var node = await TestNode.StartAsync(
-            new() { ["Delivery:WriteTimeout"] = "00:00:01", ["Delivery:FrameBytes"] = "4000000" }, configure: WithSmallBuffers);
+            new() { ["Delivery:WriteTimeout"] = "00:00:03", ["Delivery:FrameBytes"] = "4000000" }, configure: WithSmallBuffers);
         await new Appending(node, "slow").AppendAsync(4, new { text = new string('x', EventBytes) });
         using var slow = webSocket
             ? await RawClient.UpgradeAsync(node, "after=0", "slow")
             : await RawClient.SendAsync(node, "/v1/events?after=0", "slow");
 
-        Assert.Equal(4 * EventBytes, await slow.ReadSlowlyAsync(4 * EventBytes, bytesPerSecond: 300_000));
+        Assert.Equal(4 * EventBytes, await slow.ReadSlowlyAsync(4 * EventBytes, bytesPerSecond: 100_000));
     }
 
     [Fact]
@@ -60,18 +62,7 @@ public sealed class SlowClientTests
     public async Task A_fault_of_the_node_while_it_sends_ends_the_connection()
     {
         await using var node = await TestNode.StartAsync();
-        using var fault = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == "pipeline.delivery.events" && instrument.Meter.Scope == node.Services.GetRequiredService<IMeterFactory>())
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        fault.SetMeasurementEventCallback<long>((_, _, _, _) => throw new InvalidOperationException("a fault"));
-        fault.Start();
+        using var fault = Listen(node, "pipeline.delivery.events", _ => throw new InvalidOperationException("a fault"));
         await using var screen = await Screen.OpenAsync(node, Tokens.Of("fault"));
         await screen.FrameAsync(FrameTypes.Ready);
         await new Appending(node, "fault").AppendAsync();
@@ -88,6 +79,23 @@ public sealed class SlowClientTests
             socket.SendBufferSize = 64 * 1024;
             return socket;
         });
+
+    private static MeterListener Listen(TestNode node, string name, Action<long> measured)
+    {
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == name && instrument.Meter.Scope == node.Services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => measured(measurement));
+        listener.Start();
+        return listener;
+    }
 
     private static int Connections(TestNode node) => node.Services.GetRequiredService<Delivery.Api.Connections>().Count;
 }

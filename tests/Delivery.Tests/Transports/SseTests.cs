@@ -98,6 +98,7 @@ public sealed class SseTests(SharedNode shared) : IClassFixture<SharedNode>
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
         var cursor = (await new Appending(node, "sse-idle").AppendAsync()).Single();
+        await node.KnowAsync("sse-idle");
         using var response = await OpenAsync(node, "sse-idle", "");
         await using var messages = Messages(response);
         await NextAsync(messages, FrameTypes.Ready);

@@ -16,6 +16,7 @@ public sealed class WebSocketTests(SharedNode shared) : IClassFixture<SharedNode
     {
         var agent = new Appending(Node, "from-now");
         var before = await agent.AppendAsync(2);
+        await Node.KnowAsync("from-now");
         await using var screen = await Screen.OpenAsync(Node, Tokens.Of("from-now"));
 
         var ready = await screen.FrameAsync(FrameTypes.Ready);

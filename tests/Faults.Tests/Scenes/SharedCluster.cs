@@ -36,6 +36,11 @@ public sealed class SharedCluster : IAsyncLifetime
             await host.MakeSoundAsync();
         }
 
+        await Eventually.HoldsAsync(
+            "every node has its bus",
+            async () => (await Task.WhenAll(Cluster.Nodes.Select(node => node.DependencyAsync("bus")))).All(status => status == "ok"),
+            TimeSpan.FromSeconds(60));
+
         return new Scenario(Cluster);
     }
 

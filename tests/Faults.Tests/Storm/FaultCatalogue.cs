@@ -14,7 +14,7 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
 
     private readonly BrokerControl _broker = new(rabbit, cluster.VirtualHost);
     private readonly Dictionary<HostProcess, int> _away = [];
-    private NpgsqlConnection? _holder;
+    private readonly List<NpgsqlConnection> _holders = [];
 
     /// <summary>Whether a host is as it should be, as far as the faults of hosts are concerned.</summary>
     public bool IsUp(HostProcess host)
@@ -143,19 +143,22 @@ internal sealed class FaultCatalogue(PipelineCluster cluster, PostgresServer pos
 
     private async Task HoldHeadAsync(string user)
     {
-        _holder = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString);
-        await _holder.OpenAsync();
+        var holder = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString);
+        _holders.Add(holder);
+        await holder.OpenAsync();
         await using var command = new NpgsqlCommand(
-            $"begin; select 1 from pipeline.stream_head where stream like '%:{user}' for update", _holder);
+            $"begin; select 1 from pipeline.stream_head where stream like '%:{user}' for update", holder);
         await command.ExecuteNonQueryAsync();
     }
 
     private async Task LetGoAsync()
     {
-        if (_holder is { } holder)
+        foreach (var holder in _holders)
         {
             await holder.DisposeAsync();
         }
+
+        _holders.Clear();
     }
 
     private async Task AdministerAsync(string sql)

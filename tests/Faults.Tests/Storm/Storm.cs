@@ -73,14 +73,29 @@ internal sealed class Storm
         }
 
         await Task.Delay(duration);
-        foreach (var (fault, span) in broken)
-        {
-            await fault.Heal();
-            span.Dispose();
-        }
-
+        await HealAsync(broken);
         Say("healed");
         await Task.Delay(Calm);
+    }
+
+    /// <summary>Where one fault is in the way of another's mending, that one is mended first.</summary>
+    private static async Task HealAsync(List<(Fault Fault, IDisposable Span)> broken)
+    {
+        var left = new Queue<(Fault Fault, IDisposable Span)>(broken);
+        for (var inTheWay = 0; left.TryDequeue(out var next);)
+        {
+            try
+            {
+                await next.Fault.Heal();
+                next.Span.Dispose();
+                inTheWay = 0;
+            }
+            catch (Exception exception) when (
+                exception is NpgsqlException or InvalidOperationException or TimeoutException && ++inTheWay <= left.Count)
+            {
+                left.Enqueue(next);
+            }
+        }
     }
 
     /// <summary>Of two faults at once the second may be impossible: a server that sleeps closes no connections.</summary>
@@ -105,12 +120,14 @@ internal sealed class Storm
                 "runs have ended, the outbox is empty and every client is at its user's head",
                 async () =>
                 {
+                    // Before the logs are read: what a run appends afterwards would be missing there.
+                    var running = await _cluster.ScalarAsync<long>("select count(*) from pipeline.agent_run where status < 2");
                     foreach (var user in workload.Users)
                     {
                         logs[user] = await _cluster.CommittedAsync(user);
                     }
 
-                    return await _cluster.ScalarAsync<long>("select count(*) from pipeline.agent_run where status < 2") == 0
+                    return running == 0
                         && await _cluster.ScalarAsync<long>("select count(*) from pipeline.outbox where created_at < now() - interval '5 seconds'") == 0
                         && _history.Clients.All(client => client.Position >= logs[client.User].Head);
                 },

@@ -62,8 +62,12 @@ public sealed class ConsumeEndpointTests : IAsyncLifetime
         var endpoint = new Endpoint(_connections, _health, _time);
         endpoint.Connect();
         await Eventually.HoldsAsync("the queue is consumed", () => _health.CanConsume);
-        await _connections.Consume.StopAsync(Stop);
-        await Eventually.HoldsAsync("it is no longer consumed", () => !_health.CanConsume);
+        await Eventually.HoldsAsync("it is no longer consumed", async () =>
+        {
+            // Does nothing until the start has run to its end.
+            await _connections.Consume.StopAsync(Stop);
+            return !_health.CanConsume;
+        });
 
         _time.Advance(3 * Second);
         Assert.False(endpoint.IsStuck);

@@ -49,7 +49,7 @@ public sealed class PagesOnTheBusTests
 
         relay.HandOver(Batches.Range(Alice, 1, Body(1)));
         var id = relay.Get<ProcessIdentity>().Id;
-        await Eventually.HoldsAsync("a beacon with the page's number", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: 1, Generation: 7 }));
+        await Eventually.HoldsAsync("a beacon with the page's number", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: >= 1, Generation: 7 }));
         await relay.DisposeAsync();
     }
 
@@ -67,7 +67,7 @@ public sealed class PagesOnTheBusTests
         await Eventually.HoldsAsync("the page", () => pages.Pages.Any(page => page.Relay == id));
         await relay.DisposeAsync();
 
-        await Eventually.HoldsAsync("the goodbye", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: 1, Goodbye: true }));
+        await Eventually.HoldsAsync("the goodbye", () => pages.Beacons.Any(b => b.Relay == id && b is { Number: >= 1, Goodbye: true }));
     }
 
     [Fact]
@@ -120,9 +120,9 @@ public sealed class PagesOnTheBusTests
         ]));
 
         var names = expected.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        await Eventually.HoldsAsync("page and typed events", () => host.Pages.Of(Alice).Count == 3 && received.Count >= names.Length);
+        await Eventually.HoldsAsync("page and typed events", () => host.Pages.Of(Alice).DistinctBy(e => e.Position).Count() == 3 && received.Count >= names.Length);
         await Eventually.HoldsAsync("nothing is held any more", () => !host.Get<OutboxHandover>().Holds(7, 1_000_001));
-        Assert.Equal(names.Order(), received.Select(e => e.GetType().Name).Order());
+        Assert.Equal(names.Order(), received.DistinctBy(e => e.Id).Select(e => e.GetType().Name).Order());
         Assert.All(received.OfType<AgentCompleted>(), e => Assert.Equal(("alice", 3L, "42"), (e.User, e.Position, e.Result)));
         await stock.StopAsync(TestContext.Current.CancellationToken);
     }
@@ -141,7 +141,7 @@ public sealed class PagesOnTheBusTests
 
         await Eventually.HoldsAsync("the heads are read again", () => host.Pages.Rebounds > rebounds);
         host.HandOver(Batches.Range(Alice, 1, Body(1)));
-        await Eventually.HoldsAsync("pages go on", () => host.Pages.Of(Alice).Count == 1);
+        await Eventually.HoldsAsync("pages go on", () => host.Pages.Of(Alice).Count >= 1);
         Assert.DoesNotContain(await broker.ListAsync("list_queues", "name"), name => name.EndsWith("_error", StringComparison.Ordinal) || name.EndsWith("_skipped", StringComparison.Ordinal));
         await stock.StopAsync(TestContext.Current.CancellationToken);
     }
@@ -197,15 +197,16 @@ public sealed class PagesOnTheBusTests
 
         var hold = new ManualResetEventSlim();
         host.Pages.Hold = hold;
-        for (var position = 1; position <= 100; position++)
+        // More than the prefetch and the queue hold, and no more: a consumer that stands still for three seconds is replaced.
+        for (var position = 1; position <= 40; position++)
         {
             host.HandOver(Batches.Range(Alice, position, $"\"{new string('x', 200_000)}\""));
         }
 
-        await Eventually.HoldsAsync("all is confirmed", () => !host.Get<OutboxHandover>().Holds(7, 1_000_100));
+        await Eventually.HoldsAsync("all is confirmed", () => !host.Get<OutboxHandover>().Holds(7, 1_000_040));
         hold.Set();
-        await Eventually.HoldsAsync("the newest is here", () => host.Pages.Of(Alice).Any(e => e.Position == 100));
-        Assert.True(host.Pages.Of(Alice).DistinctBy(e => e.Position).Count() < 100, "nothing was dropped");
+        await Eventually.HoldsAsync("the newest is here", () => host.Pages.Of(Alice).Any(e => e.Position == 40));
+        Assert.True(host.Pages.Of(Alice).DistinctBy(e => e.Position).Count() < 40, "nothing was dropped");
     }
 
     private static void Take<T>(IReceiveEndpointConfigurator endpoint, ConcurrentQueue<AgentEvent> received)

@@ -58,13 +58,20 @@ public sealed class CommitBoundsOnPostgres() : ShopSuite("postgres")
         await using var other = new NpgsqlConnection(ConnectionString + ";Pooling=false");
         await other.OpenAsync(Stop);
         await ExecuteAsync(other, $"set deadlock_timeout = '60s'; begin; select 1 from pipeline.stream_head where stream = '{Alice.Value}' for update");
-        await using var shop = await OpenShopAsync(retries, more: ";Options=-c deadlock_timeout=2000");
+        Task asking = Task.CompletedTask;
+        var saved = new AfterFirstSave(async () =>
+        {
+            asking = ExecuteAsync(other, "update orders set \"Name\" = 'milk'");
+            await Eventually.HoldsAsync("the other has the head and waits for the order", async () => await WaitersAsync() == 1);
+        });
+        await using var shop = await OpenShopAsync(
+            retries, options => options.AddInterceptors(saved), more: ";Options=-c deadlock_timeout=100");
         (await shop.Orders.SingleAsync(Stop)).Name = "coffee";
         var thought = Events.Thinking();
 
         var commit = One.Log.CommitAsync(shop, [thought], Stop);
-        await Eventually.HoldsAsync("it has the order and waits for the head", async () => await WaitersAsync() == 1);
-        await ExecuteAsync(other, "update orders set \"Name\" = 'milk'");
+        await Eventually.HoldsAsync("the application gave way", () => saved.WasCalled && asking.IsCompleted);
+        await asking;
         Assert.False(commit.IsCompleted);
         await ExecuteAsync(other, "commit");
 
@@ -161,6 +168,24 @@ public sealed class CommitBoundsOnPostgres() : ShopSuite("postgres")
 
     private Task<int> WaitersAsync() => QueryAsync(context => context.Database.SqlQueryRaw<int>(
         "select count(*)::int as \"Value\" from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").SingleAsync(Stop));
+
+    /// <summary>Does something between the first changes of this application and the append.</summary>
+    private sealed class AfterFirstSave(Func<Task> then) : SaveChangesInterceptor
+    {
+        public bool WasCalled { get; private set; }
+
+        public override async ValueTask<int> SavedChangesAsync(
+            SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default)
+        {
+            if (!WasCalled)
+            {
+                await then();
+                WasCalled = true;
+            }
+
+            return result;
+        }
+    }
 
     /// <summary>Every change of this application is the victim of a deadlock.</summary>
     private sealed class DeadlockVictim : DbCommandInterceptor

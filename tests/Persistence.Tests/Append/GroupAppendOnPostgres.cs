@@ -1,5 +1,4 @@
 using Npgsql;
-using Pipeline.Testing;
 
 namespace Pipeline.Persistence.Tests;
 
@@ -30,24 +29,30 @@ public sealed class GroupAppendOnPostgres() : GroupAppendCompliance("postgres")
     public async Task A_group_that_fails_as_a_whole_is_done_unit_by_unit()
     {
         await AppendAsync(Events.Thinking());
-        await AppendAsync(Events.Thinking().By("bob"));
-        var one = Events.Thinking(run: "one");
-        await using var block = await BlockAsync();
+        foreach (var user in new[] { "bob", "carol", "dave", "eve" })
+        {
+            await AppendAsync(Events.Thinking().By(user));
+        }
 
-        // Both writers are held up, so that the next units share a group, in which the same id comes twice.
+        await using (await ExecuteAsync("""
+            create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+            create trigger refuse before insert on pipeline.event_log for each row when (new.run = 'refused') execute function refuse();
+            """))
+        {
+            // From now on the database refuses one unit, and with it every group that it is in.
+        }
+
+        await using var block = await ExecuteAsync("begin; lock table pipeline.event_log in access exclusive mode");
+
+        // Both writers are held up, so that the next units share a group.
         var writers = new[] { AppendAsync(Events.Thinking(run: "w-1")), AppendAsync(Events.Thinking(run: "w-2").By("bob")) };
-        var first = AppendAsync(one);
-        var second = AppendAsync(one with { Run = "two" });
-        var other = AppendAsync(Events.Thinking(run: "three").By("bob"));
+        var refused = AppendAsync(Events.Thinking(run: "refused").By("carol"));
+        var others = new[] { AppendAsync(Events.Thinking(run: "one").By("dave")), AppendAsync(Events.Thinking(run: "two").By("eve")) };
         await block.DisposeAsync();
 
         await Task.WhenAll(writers);
-        await other;
-        var outcomes = new[] { first, second };
-        await Eventually.HoldsAsync("both units have an outcome", () => outcomes.All(unit => unit.IsCompleted));
-        Assert.Equal(1, outcomes.Count(unit => unit.IsCompletedSuccessfully));
-        var refused = Assert.Single(outcomes, unit => unit.IsFaulted);
-        Assert.Equal(AppendRejection.IdConflict, (await Assert.ThrowsAsync<AppendRejectedException>(() => refused)).Reason);
+        Assert.All(await Task.WhenAll(others), result => Assert.Equal(2, result.Events[0].Position));
+        Assert.Equal("refused", (await Assert.ThrowsAsync<PostgresException>(() => refused)).MessageText);
     }
 
     [Fact]
@@ -64,11 +69,11 @@ public sealed class GroupAppendOnPostgres() : GroupAppendCompliance("postgres")
         Assert.Equal(3, (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Head);
     }
 
-    private async Task<NpgsqlConnection> BlockAsync()
+    private async Task<NpgsqlConnection> ExecuteAsync(string sql)
     {
         var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
         await connection.OpenAsync(Stop);
-        await using var command = new NpgsqlCommand("begin; lock table pipeline.event_log in access exclusive mode", connection);
+        await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(Stop);
         return connection;
     }

@@ -39,8 +39,9 @@ public sealed class RunStoreLostReplyTests() : StoreSuite("postgres")
                 creating = Task.Run(() => CreateRunAsync(), Stop);
             }
 
+            // Waits until it is gone: without the standby's setting it would still answer.
             return await ExecuteAsync(
-                administrator, "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'") is true;
+                administrator, "select pg_terminate_backend(pid, 20000) from pg_stat_activity where wait_event = 'SyncRep'") is true;
         });
         await ExecuteAsync(administrator, "alter system reset synchronous_standby_names");
         await ExecuteAsync(administrator, "select pg_reload_conf()");

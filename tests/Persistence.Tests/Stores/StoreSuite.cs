@@ -110,6 +110,10 @@ public sealed class TestProcess : IAsyncDisposable
         {
             ["Persistence:Provider"] = provider,
             ["Persistence:ConnectionString"] = connectionString,
+
+            // A busy machine is no fault: who is to give up sooner says so.
+            ["Persistence:CommandTimeout"] = "00:01:00",
+            ["Persistence:LockTimeout"] = "00:00:50",
         }).AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
         _services = new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(configuration)
             .AddSingleton(new KnownAgents(["demo"], ["demo"])).AddPipelinePersistence("test").BuildServiceProvider();

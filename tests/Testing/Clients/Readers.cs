@@ -130,7 +130,6 @@ public static class Readers
     /// <summary>Takes in a frame; <c>ready</c> says how long another may be away.</summary>
     private static void Take(JsonElement frame, ClientHistory history, Silence silence)
     {
-        silence.Heard();
         switch (frame.GetProperty("type").GetString())
         {
             case FrameTypes.Events:
@@ -148,6 +147,9 @@ public static class Readers
                 history.Reset(frame.GetProperty("cursor").GetString()!, frame.GetProperty("reason").GetString()!);
                 break;
         }
+
+        // Last: 'ready' has just said how long the next may be away.
+        silence.Heard();
     }
 
     private static HttpRequestMessage Get(Uri node, string path, string token, string accept)

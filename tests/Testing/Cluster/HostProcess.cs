@@ -61,7 +61,7 @@ public sealed class HostProcess : IAsyncDisposable
         links?.Front?.Retarget(url.Host, url.Port);
         var start = HostProgram.StartInfo(project, settings, arguments);
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
-        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = settings.GetValueOrDefault("ASPNETCORE_ENVIRONMENT", "Development");
         start.Environment["DOTNET_gcServer"] = "0";
         var host = new HostProcess(project, url, start, links);
         try
@@ -114,8 +114,9 @@ public sealed class HostProcess : IAsyncDisposable
         }
 
         await _process.WaitForExitAsync();
-        _process.Dispose();
+        var gone = _process;
         _process = Begin();
+        gone.Dispose();
         _isLeaving = false;
     }
 

@@ -7,7 +7,8 @@ namespace Pipeline.Testing;
 /// <param name="user">Whose events it reads.</param>
 /// <param name="name">Names the client in violations.</param>
 /// <param name="stays">Whether it never leaves by its own will: then its events have to be in time.</param>
-public sealed class ClientHistory(string user, string name, bool stays = true)
+/// <param name="time">The history's clock.</param>
+public sealed class ClientHistory(string user, string name, bool stays, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly List<Received> _received = [];
@@ -80,7 +81,7 @@ public sealed class ClientHistory(string user, string name, bool stays = true)
             return;
         }
 
-        Add(new Received(cursor, "{" + json[(end + 2)..], TimeProvider.System.GetUtcNow()));
+        Add(new Received(cursor, "{" + json[(end + 2)..], time.GetUtcNow()));
     }
 
     /// <summary>Takes in an events frame; its <c>after</c> must be where this client is.</summary>
@@ -108,7 +109,7 @@ public sealed class ClientHistory(string user, string name, bool stays = true)
             return;
         }
 
-        Add(new Received(at, null, TimeProvider.System.GetUtcNow()));
+        Add(new Received(at, null, time.GetUtcNow()));
     }
 
     public void Violate(string invariant, string what)

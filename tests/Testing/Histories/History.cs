@@ -6,8 +6,10 @@ namespace Pipeline.Testing;
 /// What happened while something ran: what producers attempted and what was acknowledged to them, what each client
 /// received, when what was broken. Thread-safe; <see cref="Checker"/> judges it.
 /// </summary>
-public sealed class History
+/// <param name="time">The clock that the database has too; null: the machine's.</param>
+public sealed class History(TimeProvider? time = null)
 {
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ConcurrentDictionary<Guid, string> _attempted = new();
     private readonly ConcurrentDictionary<(string User, string Thread), byte> _asked = new();
     private readonly ConcurrentBag<Acknowledgement> _acknowledged = [];
@@ -41,7 +43,7 @@ public sealed class History
 
     public ClientHistory Client(string user, string name, bool stays = true)
     {
-        var client = new ClientHistory(user, name, stays);
+        var client = new ClientHistory(user, name, stays, _time);
         _clients.Add(client);
         return client;
     }
@@ -52,8 +54,8 @@ public sealed class History
     public IDisposable Break(string what)
     {
         var number = Interlocked.Increment(ref _lastFault);
-        _faults[number] = new FaultSpan(what, TimeProvider.System.GetUtcNow(), Until: null);
-        return new Healing(() => _faults[number] = _faults[number] with { Until = TimeProvider.System.GetUtcNow() });
+        _faults[number] = new FaultSpan(what, _time.GetUtcNow(), Until: null);
+        return new Healing(() => _faults[number] = _faults[number] with { Until = _time.GetUtcNow() });
     }
 
     private sealed class Healing(Action heal) : IDisposable

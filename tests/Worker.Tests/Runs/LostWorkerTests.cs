@@ -90,8 +90,8 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     {
         var run = await ClaimAndDieAsync("resumable");
         var go = new TaskCompletionSource();
-        await StartWorkerAsync((context, ct) => context.Run == run.Run ? Task.CompletedTask : go.Task.WaitAsync(ct), ("Worker:MaxConcurrentRuns", "1"));
         var other = await AskAsync();
+        await StartWorkerAsync((context, ct) => context.Run == run.Run ? Task.CompletedTask : go.Task.WaitAsync(ct), ("Worker:MaxConcurrentRuns", "1"));
         await Eventually.HoldsAsync("the worker is full", async () => (await GetAsync(other)).Status == RunStatus.Running);
         await Eventually.HoldsAsync("the lost run waits for any worker", async () => (await GetAsync(run)).Status == RunStatus.Queued);
         go.SetResult();
@@ -156,8 +156,8 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
         var cancelled = new TaskCompletionSource();
         var sleeper = await StartWorkerAsync(clock, async (_, ct) =>
         {
-            using var registration = ct.Register(cancelled.SetResult);
-            await Task.Delay(Timeout.Infinite, ct);
+            await Task.Delay(Timeout.Infinite, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancelled.SetResult();
         });
         var run = await AskAsync("resumable");
         await sleeper.NudgeAsync(run);
