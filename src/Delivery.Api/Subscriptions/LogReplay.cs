@@ -13,6 +13,7 @@ internal sealed partial class LogReplay(
     TimeProvider time, ILogger<LogReplay> logger) : IDisposable
 {
     private readonly SemaphoreSlim _turns = new(options.Value.ReplayReaders);
+    private int _ahead;
 
     /// <summary>Events after a position, or null: the log could not be read.</summary>
     /// <param name="began">Called when its turn has come, just before the log is asked.</param>
@@ -38,6 +39,21 @@ internal sealed partial class LogReplay(
     /// <summary>A client's last ack with <c>Known</c>, or not known: the store could not be read.</summary>
     public Task<(bool Known, Cursor? Ack)> ReadAckAsync(StreamKey stream, string client, CancellationToken cancellationToken) =>
         InTurnAsync(stream, async token => (true, await acks.ReadAsync(stream, client, token)), cancellationToken);
+
+    /// <summary>Whether one more reader may have a page before it has sent the last: as many as may read at a time, so that slow ones hold no memory.</summary>
+    public bool TryGoAhead()
+    {
+        if (Interlocked.Increment(ref _ahead) <= options.Value.ReplayReaders)
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _ahead);
+        return false;
+    }
+
+    /// <summary>A page that was read ahead is sent, or given up.</summary>
+    public void EndAhead() => Interlocked.Decrement(ref _ahead);
 
     public void Dispose() => _turns.Dispose();
 

@@ -22,6 +22,8 @@ internal sealed class Subscription : IAsyncDisposable
     private (Cursor Asked, LogPage Page, long Began)? _answer;
     private volatile bool _busy;
     private bool _held;
+    private bool _ahead;
+    private long _bodyBytes = 512;
     private int _failures;
     private long _retryAt;
 
@@ -95,6 +97,7 @@ internal sealed class Subscription : IAsyncDisposable
             return new Step(StepKind.Wait);
         }
 
+        EndAhead();
         TakeStart();
         var step = TakeAnswer();
         if (step.Kind == StepKind.Wait)
@@ -112,11 +115,26 @@ internal sealed class Subscription : IAsyncDisposable
         return Do(step, limit, maxBytes);
     }
 
+    /// <summary>
+    /// Begins to read what <see cref="Poll"/> will ask for next, if that is in the log and few do so: called before what it
+    /// returned is sent.
+    /// </summary>
+    public void ReadAhead(int limit, int maxBytes)
+    {
+        var step = _feed.Read(_cursor.Peek);
+        if (step.Kind == StepKind.ReadLog && _services.Replay.TryGoAhead())
+        {
+            _ahead = true;
+            Do(step, limit, maxBytes);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _services.Hub.Leave(_feed, Signal);
         await _end.CancelAsync();
         await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        EndAhead();
         _end.Dispose();
     }
 
@@ -173,8 +191,14 @@ internal sealed class Subscription : IAsyncDisposable
     private async Task ReadAsync(Cursor after, int limit, int maxBytes)
     {
         long began = 0;
+        var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit);
         var page = await _services.Replay.ReadAsync(
-            _feed.Stream, after.Position, limit, maxBytes, () => began = _services.Hub.Tick(), _end.Token);
+            _feed.Stream, after.Position, rows, maxBytes, () => began = _services.Hub.Tick(), _end.Token);
+        if (page is { Events.Count: > 0 })
+        {
+            _bodyBytes = Math.Max(1, page.Events.Sum(item => (long)item.Body.Length) / page.Events.Count);
+        }
+
         _answer = page is null ? null : (after, page, began);
         Ended(page is not null);
     }
@@ -183,6 +207,15 @@ internal sealed class Subscription : IAsyncDisposable
     {
         _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
         Ended(_start.Known);
+    }
+
+    private void EndAhead()
+    {
+        if (_ahead)
+        {
+            _ahead = false;
+            _services.Replay.EndAhead();
+        }
     }
 
     private void TakeStart()

@@ -88,6 +88,7 @@ internal sealed class PushLoop(
         switch (step.Kind)
         {
             case StepKind.Events:
+                subscription.ReadAhead(Limits.PageEvents, _options.FrameBytes);
                 await sink.SendEventsAsync(step, cancellationToken);
                 metrics.Sent(sink.Transport, step.Bodies.Count);
                 return true;

@@ -46,8 +46,8 @@ internal abstract class LogStore : IAsyncDisposable
     public abstract Task<StreamHead?> LockAsync(
         DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken);
 
-    /// <inheritdoc cref="LogReader.ReadAsync"/>
-    public abstract Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken);
+    /// <summary>A page, or null: its first event's body is larger than asked for.</summary>
+    public abstract Task<LogPage?> ReadAsync(LogQuery query, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="LogReader.ReadHeadsAsync"/>
     public abstract Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(
@@ -75,7 +75,8 @@ internal abstract class LogStore : IAsyncDisposable
 internal readonly record struct AppendMode(bool Wait, Guid? Owner, bool Own);
 
 /// <param name="Thread">Only this thread's events; null for all.</param>
-internal readonly record struct LogQuery(StreamKey Stream, string? Thread, long After, int Limit, int MaxBytes);
+/// <param name="LargestBody">The page ends before a body of more bytes.</param>
+internal readonly record struct LogQuery(StreamKey Stream, string? Thread, long After, int Limit, int MaxBytes, int LargestBody);
 
 internal enum Failure
 {

@@ -69,7 +69,7 @@ internal sealed class PostgresLog : LogStore
         DbTransaction transaction, StreamKey stream, bool wait, CancellationToken cancellationToken) =>
         new PostgresAppend(transaction, _options, new AppendMode(wait, Owner: null, Own: true)).LockAsync(stream, cancellationToken);
 
-    public override Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken) =>
+    public override Task<LogPage?> ReadAsync(LogQuery query, CancellationToken cancellationToken) =>
         _reads.ReadAsync(query, cancellationToken);
 
     public override Task<IReadOnlyDictionary<StreamKey, StreamHead>> ReadHeadsAsync(

@@ -71,7 +71,7 @@ internal sealed class SqliteLog : LogStore
         return Task.FromResult<StreamHead?>(new SqliteAppend(transaction, Now).ReadHead(stream));
     }
 
-    public override async Task<LogPage> ReadAsync(LogQuery query, CancellationToken cancellationToken)
+    public override async Task<LogPage?> ReadAsync(LogQuery query, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
         return await SqliteReads.ReadAsync(connection, query, cancellationToken);

@@ -7,18 +7,22 @@ namespace Pipeline.Persistence;
 internal static class LogPageBuilder
 {
     /// <summary>
-    /// Rows: generation, incarnation, head, trimmed, position, body. Without a position there is no event; one without a body
-    /// exceeds the page's bytes, and nothing follows it.
+    /// Rows: generation, incarnation, head, trimmed, position, body. Without a position there is no event; where there is no
+    /// body it is too large, and the page ends. Null: that of the first event is.
     /// </summary>
-    public static async Task<LogPage> ReadAsync(DbDataReader reader, LogQuery query, CancellationToken cancellationToken)
+    public static async Task<LogPage?> ReadAsync(DbDataReader reader, LogQuery query, CancellationToken cancellationToken)
     {
         var events = new List<LogEvent>();
         var head = default(StreamHead);
         var (bytes, isFull, hasHead) = (0L, false, false);
         while (!isFull && await reader.ReadAsync(cancellationToken))
         {
-            head = Head(reader, 0);
-            hasHead = true;
+            if (!hasHead)
+            {
+                head = Head(reader, 0);
+                hasHead = true;
+            }
+
             if (reader.IsDBNull(4))
             {
                 break;
@@ -39,7 +43,7 @@ internal static class LogPageBuilder
             throw new InvalidOperationException("Table log_generation is empty; the schema was not made by 'migrate'");
         }
 
-        return new LogPage(head, events, Scanned(query, head, events, isFull));
+        return isFull && events.Count == 0 ? null : new LogPage(head, events, Scanned(query, head, events, isFull));
     }
 
     /// <summary>Rows: stream, generation, incarnation, head, trimmed.</summary>

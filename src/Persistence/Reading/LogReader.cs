@@ -8,13 +8,18 @@ public sealed class LogReader(PipelineDatabase database)
     /// <summary>Most positions one call of <see cref="ReadThreadAsync"/> looks at.</summary>
     public const int ThreadWindow = 5_000;
 
+    // The store adds up no sizes: that would cost as much as the reading. A page is cut to its bytes on arrival, so a large
+    // body behind many small ones must not come along in vain; it comes alone.
+    private const int OrdinaryBody = 32 * 1024;
+
     /// <summary>
     /// Events after a position, oldest first, at most <paramref name="limit"/> and <paramref name="maxBytes"/> of bodies
-    /// (one event at least). The events are contiguous from max(after, trimmed) + 1; the head is at least the last of them.
+    /// (one event at least, where there is one); it may be fewer though more follow. The events are contiguous from
+    /// max(after, trimmed) + 1; the head is at least the last of them.
     /// </summary>
     public Task<LogPage> ReadAsync(
         StreamKey stream, long after, int limit, int maxBytes, CancellationToken cancellationToken) =>
-        database.Log.ReadAsync(Query(stream, null, after, limit, maxBytes), cancellationToken);
+        ReadPageAsync(Query(stream, null, after, limit, maxBytes), cancellationToken);
 
     /// <summary>
     /// As <see cref="ReadAsync"/>, one thread's events only: <see cref="LogPage.Scanned"/> says how far it looked, so the
@@ -24,7 +29,7 @@ public sealed class LogReader(PipelineDatabase database)
         StreamKey stream, string thread, long after, int limit, int maxBytes, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(thread);
-        return database.Log.ReadAsync(Query(stream, thread, after, limit, maxBytes), cancellationToken);
+        return ReadPageAsync(Query(stream, thread, after, limit, maxBytes), cancellationToken);
     }
 
     /// <summary>
@@ -38,6 +43,10 @@ public sealed class LogReader(PipelineDatabase database)
         return database.Log.ReadHeadsAsync(streams, cancellationToken);
     }
 
+    private async Task<LogPage> ReadPageAsync(LogQuery query, CancellationToken cancellationToken) =>
+        await database.Log.ReadAsync(query, cancellationToken)
+            ?? (await database.Log.ReadAsync(query with { Limit = 1, LargestBody = int.MaxValue }, cancellationToken))!;
+
     private static LogQuery Query(StreamKey stream, string? thread, long after, int limit, int maxBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(after);
@@ -45,7 +54,8 @@ public sealed class LogReader(PipelineDatabase database)
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, 1);
 
         // A position no stream will ever have: what is added to it must not overflow.
-        return new LogQuery(stream, thread, Math.Min(after, long.MaxValue - ThreadWindow), limit, maxBytes);
+        return new LogQuery(
+            stream, thread, Math.Min(after, long.MaxValue - ThreadWindow), limit, maxBytes, Math.Min(maxBytes, OrdinaryBody));
     }
 }
 

@@ -13,12 +13,8 @@ internal static class SqliteReads
         from log_generation g
         left join stream_head h on h.stream = $stream
         left join (
-          select s.position, case when s.before = 0 or s.before + s.size <= $bytes then s.body end as body from (
-            select p.position, p.body, p.size, sum(p.size) over (order by p.position) - p.size as before
-            from (
-              select l.position, l.body, length(cast(l.body as blob)) as size from event_log l
-              where l.stream = $stream and l.position > $after {0} order by l.position limit $limit) p) s
-          where s.before <= $bytes) e on true
+          select l.position, case when length(cast(l.body as blob)) <= $largest then l.body end as body from event_log l
+          where l.stream = $stream and l.position > $after {0} order by l.position limit $limit) e on true
         where g.id = 1 order by e.position
         """;
 
@@ -37,13 +33,13 @@ internal static class SqliteReads
     private static readonly string WholeStream = Page.Replace("{0}", "", StringComparison.Ordinal);
     private static readonly string OneThread = Page.Replace("{0}", Window, StringComparison.Ordinal);
 
-    public static async Task<LogPage> ReadAsync(DbConnection connection, LogQuery query, CancellationToken cancellationToken)
+    public static async Task<LogPage?> ReadAsync(DbConnection connection, LogQuery query, CancellationToken cancellationToken)
     {
         await using var command = new SqliteCommand(query.Thread is null ? WholeStream : OneThread, (SqliteConnection)connection);
         command.Parameters.AddWithValue("$stream", query.Stream.Value);
         command.Parameters.AddWithValue("$after", query.After);
         command.Parameters.AddWithValue("$limit", query.Limit);
-        command.Parameters.AddWithValue("$bytes", query.MaxBytes);
+        command.Parameters.AddWithValue("$largest", query.LargestBody);
         if (query.Thread is { } thread)
         {
             command.Parameters.AddWithValue("$thread", thread);

@@ -11,7 +11,7 @@ internal sealed class ReplayScenario : Scenario
 
     public override async Task<Sample> RunAsync(Stage stage)
     {
-        var (events, warm) = (stage.Pick(1_000_000, 50_000), stage.Pick(100_000, 20_000));
+        var (events, warm) = (stage.Pick(1_000_000, 50_000), stage.Pick(500_000, 20_000));
         await LogFill.RunAsync(stage, "warm", 0, 1, warm);
         await LogFill.RunAsync(stage, "user", 0, 1, events);
         var screens = stage.Start<Screens>();

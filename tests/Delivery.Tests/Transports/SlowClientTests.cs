@@ -44,6 +44,26 @@ public sealed class SlowClientTests
     }
 
     [Fact]
+    public async Task Readers_that_take_nothing_in_hold_few_pages_and_none_when_they_are_gone()
+    {
+        await using var node = await TestNode.StartAsync(
+            new() { ["Delivery:WriteTimeout"] = "00:00:01", ["Delivery:ReplayReaders"] = "2" }, configure: WithSmallBuffers);
+        await new Appending(node, "many").AppendAsync(6, new { text = new string('x', EventBytes) });
+        var replay = node.Services.GetRequiredService<Delivery.Api.LogReplay>();
+        var stuck = new List<RawClient>();
+        for (var n = 0; n < 4; n++)
+        {
+            stuck.Add(await RawClient.UpgradeAsync(node, "after=0", "many"));
+        }
+
+        await Eventually.HoldsAsync("two have read ahead", () => !CouldGoAhead(replay, 1));
+        await Eventually.HoldsAsync("their connections are gone", () => Connections(node) == 0);
+        await Eventually.HoldsAsync("so are their pages", () => CouldGoAhead(replay, 2));
+        Assert.False(CouldGoAhead(replay, 3));
+        stuck.ForEach(client => client.Dispose());
+    }
+
+    [Fact]
     public async Task A_WebSocket_client_that_vanished_without_a_word_is_noticed_by_its_silence()
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
@@ -95,6 +115,17 @@ public sealed class SlowClientTests
         listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => measured(measurement));
         listener.Start();
         return listener;
+    }
+
+    private static bool CouldGoAhead(Delivery.Api.LogReplay replay, int readers)
+    {
+        var granted = Enumerable.Range(0, readers).Count(_ => replay.TryGoAhead());
+        for (var n = 0; n < granted; n++)
+        {
+            replay.EndAhead();
+        }
+
+        return granted == readers;
     }
 
     private static int Connections(TestNode node) => node.Services.GetRequiredService<Delivery.Api.Connections>().Count;

@@ -47,6 +47,29 @@ public abstract class LogReaderCompliance(string provider) : StoreSuite(provider
     }
 
     [Fact]
+    public async Task A_large_body_ends_the_page_before_it_and_comes_alone()
+    {
+        await AppendAsync(3);
+        await AppendAsync(2, new string('x', 100_000));
+        await AppendAsync(2);
+
+        var (whole, thread, after) = (new List<long[]>(), new List<long[]>(), 0L);
+        while (after < 7)
+        {
+            var page = await One.Reader.ReadAsync(Alice, after, 100, int.MaxValue, Stop);
+            var same = await One.Reader.ReadThreadAsync(Alice, "t-1", after, 100, int.MaxValue, Stop);
+            whole.Add([.. page.Events.Select(e => e.Position)]);
+            thread.Add([.. same.Events.Select(e => e.Position)]);
+            Assert.Equal(page.Events[^1].Position, page.Scanned);
+            Assert.Equal(page.Scanned, same.Scanned);
+            after = page.Scanned;
+        }
+
+        Assert.Equal([[1, 2, 3], [4], [5], [6, 7]], whole);
+        Assert.Equal(whole, thread);
+    }
+
+    [Fact]
     public async Task Bodies_are_counted_in_bytes_not_in_characters()
     {
         for (var i = 0; i < 4; i++)
