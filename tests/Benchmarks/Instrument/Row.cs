@@ -2,7 +2,7 @@ namespace Pipeline.Benchmarks;
 
 /// <summary>One line of the table: the median over the runs, and how far they lie apart.</summary>
 /// <param name="Value">Null: void, for something was lost, doubled or out of order.</param>
-/// <param name="Ratio">Median of figure by reference, run by run.</param>
+/// <param name="Ratio">Median of figure by reference, run by run; null where the reference is nothing.</param>
 /// <param name="Spread">Largest less smallest figure, by the median.</param>
 internal sealed record Row(
     string Name, string Unit, double? Value, double? Reference, string? Against, double? Ratio, double Spread, int Runs, Verdict Verdict, Costs Costs)
@@ -21,13 +21,16 @@ internal sealed record Row(
                 verdict.IsClean ? Median(values) : null,
                 hasReference ? Median(figures.Select(figure => figure.Reference!.Value)) : null,
                 hasReference ? Told(figures) : null,
-                hasReference ? Median(figures.Select(figure => figure.Value / figure.Reference!.Value)) : null,
-                (values.Max() - values.Min()) / Median(values),
+                hasReference ? Finite(Median(figures.Select(figure => figure.Value / figure.Reference!.Value))) : null,
+                Finite((values.Max() - values.Min()) / Median(values)) ?? 0,
                 runs.Count,
                 verdict,
                 Typical(runs, values));
         }
     }
+
+    // Of nothing there is no ratio: a bare server may take no CPU that the system counts.
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 
     private static string Told(List<Figure> figures)
     {

@@ -20,10 +20,10 @@ internal sealed class GrowthInStreams : GrowthScenario
         var load = new AppendLoad("user", Users, Users, Unit: 1, Seconds(stage), PerSecond / 2);
         await Task.WhenAll(
             WarmAsync(stage, producer, screens, load),
-            crowd.AskAsync<Appended>(load with { Prefix = "warm", Seconds = stage.Pick(15, 4) }));
+            crowd.AskAsync<Appended>(load with { Prefix = "warm", Seconds = stage.Pick(15, 2) }));
 
         var (rows, verdict, costs) = (new List<(string, double)>(), default(Verdict), default(Costs));
-        foreach (var streams in stage.Pick<int[]>([100, 1_000, 10_000, 100_000], [100, 1_000, 10_000]))
+        foreach (var streams in stage.Pick<int[]>([100, 1_000, 10_000, 100_000], [100, 10_000]))
         {
             var others = load with { Prefix = $"crowd-{streams}", Streams = streams - Users, Head = PerStream };
             await LogFill.RunAsync(stage, others.Prefix, 0, others.Streams, PerStream);

@@ -9,13 +9,13 @@ internal abstract class GrowthScenario : Scenario
     protected const double PerSecond = 1_000;
 
     /// <summary>For how long each size is measured.</summary>
-    protected static double Seconds(Stage stage) => stage.Pick(15, 4);
+    protected static double Seconds(Stage stage) => stage.Pick(15, 2);
 
     /// <summary>As fast as it goes, for code that is busy to be compiled again; then at the rate that is measured, until that is done.</summary>
     protected static async Task WarmAsync(Stage stage, RoleProcess producer, RoleProcess screens, AppendLoad load)
     {
-        await DeliverAsync(producer, screens, load with { Seconds = stage.Pick(5, 2), PerSecond = null });
-        await DeliverAsync(producer, screens, load with { Seconds = stage.Pick(10, 2) });
+        await DeliverAsync(producer, screens, load with { Seconds = stage.Pick(5, 1), PerSecond = null });
+        await DeliverAsync(producer, screens, load with { Seconds = stage.Pick(10, 1) });
     }
 
     /// <summary>Appends to the users' streams, until all that has come to their screens.</summary>

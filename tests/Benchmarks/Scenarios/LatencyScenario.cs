@@ -16,7 +16,7 @@ internal sealed class LatencyScenario : Scenario
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", Users));
         var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 5), PerSecond);
-        var warm = await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 3) });
+        var warm = await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 2) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
         Appended appended = null!;
