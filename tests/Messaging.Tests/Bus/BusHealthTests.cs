@@ -7,7 +7,7 @@ public sealed class BusHealthTests
     [Fact]
     public void Two_queues_that_are_bound_at_the_same_time_are_both_seen()
     {
-        for (var round = 0; round < 20_000; round++)
+        for (var round = 0; round < 100_000; round++)
         {
             _health.Consumes("one", ready: false);
             _health.Consumes("other", ready: false);
