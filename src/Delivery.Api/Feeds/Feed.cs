@@ -112,10 +112,9 @@ internal sealed class Feed(StreamKey stream, FeedMemory memory)
             var held = _tail.Bytes;
             var taken = _tail.Announce(page.Head, began, now);
             memory.Changed(_tail.Bytes - held);
-            if (taken && page.Events is [{ Position: var first }, ..] && page.Events[^1].Position == page.Head.Head
-                && page.BodiesAfter(first - 1) is { } bodies)
+            if (taken && page.Events is [{ Position: var first }, ..] && first + page.Events.Count - 1 == page.Head.Head)
             {
-                Keep(new History(page.Head.Generation, page.Head.Incarnation), first, bodies, now);
+                Keep(new History(page.Head.Generation, page.Head.Incarnation), first, page.Bodies(), now);
             }
 
             PulseIfTold(before);

@@ -13,7 +13,7 @@ internal sealed partial class LogReplay(
     TimeProvider time, ILogger<LogReplay> logger) : IDisposable
 {
     private readonly SemaphoreSlim _turns = new(options.Value.ReplayReaders);
-    private int _ahead;
+    private readonly SemaphoreSlim _ahead = new(options.Value.ReplayReaders);
 
     /// <summary>Events after a position, or null: the log could not be read.</summary>
     /// <param name="began">Called when its turn has come, just before the log is asked.</param>
@@ -41,21 +41,16 @@ internal sealed partial class LogReplay(
         InTurnAsync(stream, async token => (true, await acks.ReadAsync(stream, client, token)), cancellationToken);
 
     /// <summary>Whether one more reader may have a page before it has sent the last: as many as may read at a time, so that slow ones hold no memory.</summary>
-    public bool TryGoAhead()
-    {
-        if (Interlocked.Increment(ref _ahead) <= options.Value.ReplayReaders)
-        {
-            return true;
-        }
-
-        Interlocked.Decrement(ref _ahead);
-        return false;
-    }
+    public bool TryGoAhead() => _ahead.Wait(0);
 
     /// <summary>A page that was read ahead is sent, or given up.</summary>
-    public void EndAhead() => Interlocked.Decrement(ref _ahead);
+    public void EndAhead() => _ahead.Release();
 
-    public void Dispose() => _turns.Dispose();
+    public void Dispose()
+    {
+        _turns.Dispose();
+        _ahead.Dispose();
+    }
 
     private async Task<T?> InTurnAsync<T>(StreamKey stream, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {

@@ -105,7 +105,9 @@ internal sealed class SubscriptionCursor
             return new Step(StepKind.Wait);
         }
 
-        return page.BodiesAfter(asked.Position) is { Length: > 0 } bodies ? Advance(asked, bodies) : new Step(StepKind.Wait);
+        var follows = page.Events is [{ Position: var first }, ..] && first == asked.Position + 1
+            && page.Events[^1].Position == asked.Position + page.Events.Count;
+        return follows ? Advance(asked, page.Bodies()) : new Step(StepKind.Wait);
     }
 
     private Step Judge(FeedTail feed, bool logAway)

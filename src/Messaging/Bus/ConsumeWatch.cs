@@ -39,10 +39,10 @@ internal sealed partial class ConsumeWatch(
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            // What nobody publishes cannot arrive.
-            foreach (var endpoint in _endpoints.Where(_ => health.HasConfirmedWithin(Patience)))
+            // What nobody publishes cannot arrive. One that is slow to stop keeps no other from being connected.
+            if (health.HasConfirmedWithin(Patience))
             {
-                await LookAtAsync(endpoint, stoppingToken);
+                await Task.WhenAll(_endpoints.Select(endpoint => LookAtAsync(endpoint, stoppingToken)));
             }
         }
     }

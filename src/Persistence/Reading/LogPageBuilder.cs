@@ -13,16 +13,11 @@ internal static class LogPageBuilder
     public static async Task<LogPage?> ReadAsync(DbDataReader reader, LogQuery query, CancellationToken cancellationToken)
     {
         var events = new List<LogEvent>();
-        var head = default(StreamHead);
-        var (bytes, isFull, hasHead) = (0L, false, false);
+        StreamHead? read = null;
+        var (bytes, isFull) = (0L, false);
         while (!isFull && await reader.ReadAsync(cancellationToken))
         {
-            if (!hasHead)
-            {
-                head = Head(reader, 0);
-                hasHead = true;
-            }
-
+            read ??= Head(reader, 0);
             if (reader.IsDBNull(4))
             {
                 break;
@@ -38,7 +33,7 @@ internal static class LogPageBuilder
             }
         }
 
-        if (!hasHead)
+        if (read is not { } head)
         {
             throw new InvalidOperationException("Table log_generation is empty; the schema was not made by 'migrate'");
         }

@@ -8,8 +8,7 @@ public sealed class LogReader(PipelineDatabase database)
     /// <summary>Most positions one call of <see cref="ReadThreadAsync"/> looks at.</summary>
     public const int ThreadWindow = 5_000;
 
-    // The store adds up no sizes: that would cost as much as the reading. A page is cut to its bytes on arrival, so a large
-    // body behind many small ones must not come along in vain; it comes alone.
+    // A page is cut to its bytes on arrival. A larger body behind small ones would often come along in vain: it comes alone.
     private const int OrdinaryBody = 32 * 1024;
 
     /// <summary>

@@ -119,6 +119,7 @@ public static class Readers
         using var response = await Http.SendAsync(request, silence.Token);
         response.EnsureSuccessStatusCode();
         using var page = JsonDocument.Parse(await response.Content.ReadAsStringAsync(silence.Token));
+        history.Come();
         if (page.RootElement.GetProperty("resume").GetString() == ResumeKinds.Reset)
         {
             history.Reset(page.RootElement.GetProperty("after").GetString()!, page.RootElement.GetProperty("reason").GetString()!);
@@ -136,6 +137,7 @@ public static class Readers
                 history.ReceiveFrame(frame);
                 break;
             case FrameTypes.Ready:
+                history.Come();
                 silence.Bound = TimeSpan.FromSeconds(3 * frame.GetProperty("heartbeat").GetInt32());
                 if (frame.GetProperty("resume").GetString() == ResumeKinds.Reset)
                 {

@@ -128,15 +128,14 @@ public static class Checker
             yield break;
         }
 
-        // What was committed before the client had anything was perhaps committed before it came.
         var stored = log.Events.ToDictionary(e => e.Position, e => e.StoredAt);
-        var items = client.Received;
-        foreach (var item in items)
+        var since = client.CameAt ?? DateTimeOffset.MinValue;
+        foreach (var item in client.Received)
         {
             if (item.Body is not null
                 && (log.Epoch is null || item.Cursor.Epoch == log.Epoch)
                 && stored.TryGetValue(item.Cursor.Position, out var at)
-                && at >= items[0].At
+                && at >= since
                 && item.At > Deadline(at, faults))
             {
                 yield return new("I8", $"{client.Name}: {item.Cursor}, committed at {at:HH:mm:ss.fff}, came {(item.At - at).TotalSeconds:0.0} s later");

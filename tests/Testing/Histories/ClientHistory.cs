@@ -16,6 +16,7 @@ public sealed class ClientHistory(string user, string name, bool stays, TimeProv
     private string _cursor = "0";
     private int _ends;
     private int _resets;
+    private DateTimeOffset? _cameAt;
 
     public string User => user;
 
@@ -28,6 +29,18 @@ public sealed class ClientHistory(string user, string name, bool stays, TimeProv
 
     /// <summary>Connections that ended: by the client's own will, or because the node or the network did.</summary>
     public int Ends => Volatile.Read(ref _ends);
+
+    /// <summary>When it was connected for the first time; null for never.</summary>
+    public DateTimeOffset? CameAt
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _cameAt;
+            }
+        }
+    }
 
     /// <summary>Explicit discontinuities.</summary>
     public int Resets => Volatile.Read(ref _resets);
@@ -110,6 +123,15 @@ public sealed class ClientHistory(string user, string name, bool stays, TimeProv
         }
 
         Add(new Received(at, null, time.GetUtcNow()));
+    }
+
+    /// <summary>It is connected.</summary>
+    public void Come()
+    {
+        lock (_lock)
+        {
+            _cameAt ??= time.GetUtcNow();
+        }
     }
 
     public void Violate(string invariant, string what)
