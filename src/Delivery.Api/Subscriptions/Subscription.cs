@@ -9,6 +9,9 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal sealed class Subscription : IAsyncDisposable
 {
+    // The log takes about as long to begin an answer as to give a frame of it: who may read ahead asks for a few at once.
+    private const int FramesAhead = 4;
+
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     private readonly SubscriptionServices _services;
@@ -97,9 +100,13 @@ internal sealed class Subscription : IAsyncDisposable
             return new Step(StepKind.Wait);
         }
 
-        EndAhead();
         TakeStart();
-        var step = TakeAnswer();
+        var step = TakeAnswer(limit, maxBytes);
+        if (_answer is null)
+        {
+            EndAhead();
+        }
+
         if (step.Kind == StepKind.Wait)
         {
             var logAway = _services.Degradation.IsLogAway;
@@ -116,16 +123,16 @@ internal sealed class Subscription : IAsyncDisposable
     }
 
     /// <summary>
-    /// Begins to read what <see cref="Poll"/> will ask for next, if that is in the log and few do so: called before what it
-    /// returned is sent.
+    /// Begins to read what <see cref="Poll"/> will ask for next, a few frames of it, if that is in the log and few do so:
+    /// called before what it returned is sent.
     /// </summary>
     public void ReadAhead(int limit, int maxBytes)
     {
-        var step = _feed.Read(_cursor.Peek);
+        var step = _answer is null ? _feed.Read(_cursor.Peek) : new Step(StepKind.Wait);
         if (step.Kind == StepKind.ReadLog && _services.Replay.TryGoAhead())
         {
             _ahead = true;
-            Do(step, limit, maxBytes);
+            Do(step, limit, maxBytes, FramesAhead);
         }
     }
 
@@ -141,7 +148,7 @@ internal sealed class Subscription : IAsyncDisposable
     /// <summary>Takes the client's ack, if it is of something that this connection vouched for. Thread-safe.</summary>
     public void Ack(Cursor cursor) => _acks.Take(cursor);
 
-    private Step Do(Step step, int limit, int maxBytes)
+    private Step Do(Step step, int limit, int maxBytes, int frames = 1)
     {
         switch (step.Kind)
         {
@@ -152,7 +159,7 @@ internal sealed class Subscription : IAsyncDisposable
                 Begin(LookUpStartAsync);
                 return new Step(StepKind.Wait);
             case StepKind.ReadLog:
-                Begin(() => ReadAsync(step.Cursor, limit, maxBytes));
+                Begin(() => ReadAsync(step.Cursor, limit, maxBytes, frames));
                 return new Step(StepKind.Wait);
             default:
                 return step;
@@ -188,12 +195,12 @@ internal sealed class Subscription : IAsyncDisposable
         }
     }
 
-    private async Task ReadAsync(Cursor after, int limit, int maxBytes)
+    private async Task ReadAsync(Cursor after, int limit, int maxBytes, int frames)
     {
         long began = 0;
-        var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit);
+        var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit) * frames;
         var page = await _services.Replay.ReadAsync(
-            _feed.Stream, after.Position, rows, maxBytes, () => began = _services.Hub.Tick(), _end.Token);
+            _feed.Stream, after.Position, rows, maxBytes * frames, () => began = _services.Hub.Tick(), _end.Token);
         if (page is { Events.Count: > 0 })
         {
             _bodyBytes = Math.Max(1, page.Events.Sum(item => (long)item.Body.Length) / page.Events.Count);
@@ -238,16 +245,17 @@ internal sealed class Subscription : IAsyncDisposable
         }
     }
 
-    private Step TakeAnswer()
+    private Step TakeAnswer(int limit, int maxBytes)
     {
         if (_answer is not { } answer)
         {
             return new Step(StepKind.Wait);
         }
 
-        _answer = null;
-        _feed.Announce(answer.Page, answer.Began, _services.Hub.Tick());
-        var step = _feed.Read(tail => _cursor.Take(tail, answer.Asked, answer.Page));
+        var (frame, left) = answer.Page.Cut(limit, maxBytes);
+        _feed.Announce(frame, answer.Began, _services.Hub.Tick());
+        var step = _feed.Read(tail => _cursor.Take(tail, answer.Asked, frame));
+        _answer = step.Kind == StepKind.Events && left is not null ? (step.Cursor, left, answer.Began) : null;
         if (step.Kind == StepKind.Events)
         {
             _services.Metrics.Pulled(fromTail: false);

@@ -23,11 +23,12 @@ internal static class LogPageBuilder
                 break;
             }
 
+            var position = reader.GetInt64(4);
             var body = reader.IsDBNull(5) ? null : reader.GetFieldValue<byte[]>(5);
             isFull = body is null || (events.Count > 0 && bytes + body.Length > query.MaxBytes);
             if (!isFull)
             {
-                events.Add(new LogEvent(reader.GetInt64(4), body));
+                events.Add(new LogEvent(position, body));
                 bytes += body!.Length;
                 isFull = bytes >= query.MaxBytes;
             }

@@ -64,6 +64,28 @@ public sealed class SlowClientTests
     }
 
     [Fact]
+    public async Task What_is_read_ahead_comes_in_frames_of_the_usual_size_and_in_order()
+    {
+        await using var node = await TestNode.StartAsync(new() { ["Delivery:FrameBytes"] = "8192", ["Delivery:FeedEvents"] = "10" });
+        var cursors = await new Appending(node, "long").AppendAsync(500, new { text = new string('x', 100) });
+        await using var screen = await Screen.OpenAsync(node, Tokens.Of("long"), "after=0");
+        await screen.FrameAsync(FrameTypes.Ready);
+
+        var (came, sizes) = (new List<string>(), new List<int>());
+        while (came.Count < cursors.Count)
+        {
+            var events = (await screen.FrameAsync(FrameTypes.Events))["events"]!.AsArray();
+            came.AddRange(events.Select(e => (string)e!["cursor"]!));
+            sizes.Add(events.ToJsonString().Length);
+        }
+
+        Assert.Equal(cursors, came);
+
+        // At first it is not known how many events a frame takes.
+        Assert.All(sizes[1..^1], size => Assert.InRange(size, 7_000, 8_192 * 5 / 4));
+    }
+
+    [Fact]
     public async Task A_WebSocket_client_that_vanished_without_a_word_is_noticed_by_its_silence()
     {
         await using var node = await TestNode.StartAsync(new() { ["Delivery:Heartbeat"] = "00:00:01" });
