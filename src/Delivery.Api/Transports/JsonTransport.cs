@@ -44,7 +44,7 @@ internal sealed class JsonTransport(
         var page = new Page(request, subscription.Told, events);
         await CollectAsync(page, subscription, connection, request.Wait, context.RequestAborted);
         metrics.Sent(Transport, page.Count);
-        using var bound = new WriteBound(context, options.Value.WriteTimeout, services.Time);
+        var bound = new WriteBound(context, options.Value.WriteTimeout, services.Time);
         await Describe(page, subscription).WriteAsync(context.Response, events, bound, context.RequestAborted);
     }
 

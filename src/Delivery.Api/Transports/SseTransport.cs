@@ -23,7 +23,7 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
         var mayStay = connections.TryAdd(connection, replaces: false) is null;
         try
         {
-            using var sink = new SseSink(context, options.Value, services.Time);
+            var sink = new SseSink(context, options.Value, services.Time);
             await sink.SendRetryAsync(options.Value.Retry, context.RequestAborted);
             if (mayStay)
             {
@@ -42,7 +42,7 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
         }
     }
 
-    private sealed class SseSink(HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
+    private sealed class SseSink(HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink
     {
         private readonly WriteBound _bound = new(context, options.WriteTimeout, time);
 
@@ -72,8 +72,6 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
             EventWriter.WriteNamedMessage(text, type, cursor, JsonSerializer.SerializeToUtf8Bytes(frame, json));
             await WriteAsync(text, cancellationToken);
         }
-
-        public void Dispose() => _bound.Dispose();
 
         private Task WriteAsync(PooledBuffer text, CancellationToken cancellationToken) =>
             _bound.WriteAsync(context.Response.BodyWriter, text.Written, cancellationToken);

@@ -43,7 +43,7 @@ internal sealed class ThreadEvents(
         using var events = new PooledBuffer(1024);
         events.Write(EventsPage.Start);
         var answer = page is null ? Unread(request.Start) : Describe(stream, request.Start, page, reason, events);
-        using var bound = new WriteBound(context, options.Value.WriteTimeout, time);
+        var bound = new WriteBound(context, options.Value.WriteTimeout, time);
         await answer.WriteAsync(context.Response, events, bound, context.RequestAborted);
 
         Task<LogPage?> ReadAsync(long after) => replay.ReadThreadAsync(
