@@ -9,49 +9,29 @@ internal sealed record Close(int Code, string Reason);
 /// <summary>What others may want of one connection. Thread-safe.</summary>
 internal sealed class Connection(Caller caller, string? client, Signal signal)
 {
-    private readonly Lock _lock = new();
+    private const long Never = long.MaxValue;
+
     private Close? _close;
     private long _drainAt = long.MaxValue;
-    private DateTimeOffset? _expires = caller.Expires;
+    private long _expires = TicksOf(caller.Expires);
 
     public Caller Caller => caller;
 
     public string? Client => client;
 
     /// <summary>Why to close, once there is a reason; the first one counts.</summary>
-    public Close? Closing
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _close;
-            }
-        }
-    }
+    public Close? Closing => Volatile.Read(ref _close);
 
     /// <summary>When to close because the node stops, as a timestamp.</summary>
     public long DrainAt => Interlocked.Read(ref _drainAt);
 
     /// <summary>When the token ends; null for never.</summary>
-    public DateTimeOffset? Expires
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _expires;
-            }
-        }
-    }
+    public DateTimeOffset? Expires =>
+        Interlocked.Read(ref _expires) is not Never and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
     public void CloseWith(int code, string reason)
     {
-        lock (_lock)
-        {
-            _close ??= new Close(code, reason);
-        }
-
+        Interlocked.CompareExchange(ref _close, new Close(code, reason), null);
         signal.Pulse();
     }
 
@@ -63,13 +43,11 @@ internal sealed class Connection(Caller caller, string? client, Signal signal)
 
     public void Renew(DateTimeOffset? expires)
     {
-        lock (_lock)
-        {
-            _expires = expires;
-        }
-
+        Interlocked.Exchange(ref _expires, TicksOf(expires));
         signal.Pulse();
     }
 
     public void Pulse() => signal.Pulse();
+
+    private static long TicksOf(DateTimeOffset? expires) => expires?.UtcTicks ?? Never;
 }

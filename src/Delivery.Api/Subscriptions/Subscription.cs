@@ -15,9 +15,9 @@ internal sealed class Subscription : IAsyncDisposable
     private readonly Feed _feed;
     private readonly SubscriptionCursor _cursor;
     private readonly string? _client;
-    private readonly CancellationTokenSource _end = new();
-    private readonly ClientAcks _acks;
+    private readonly ClientAcks? _acks;
     private (bool Known, Cursor? Ack) _start;
+    private CancellationTokenSource? _end;
     private Task _reading = Task.CompletedTask;
     private (Cursor Asked, LogPage Page, long Began)? _answer;
     private volatile bool _busy;
@@ -38,7 +38,7 @@ internal sealed class Subscription : IAsyncDisposable
         _cursor = _feed.Read(tail => given is null && client is not null
             ? SubscriptionCursor.OfClient(tail, arrived)
             : new SubscriptionCursor(given, tail, arrived));
-        _acks = new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
+        _acks = client is null ? null : new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
     }
 
     /// <summary>Pulsed when there may be something to do.</summary>
@@ -132,14 +132,18 @@ internal sealed class Subscription : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _services.Hub.Leave(_feed, Signal);
-        await _end.CancelAsync();
+        if (_end is not null)
+        {
+            await _end.CancelAsync();
+        }
+
         await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         EndAhead();
-        _end.Dispose();
+        _end?.Dispose();
     }
 
     /// <summary>Takes the client's ack, if it is of something that this connection vouched for. Thread-safe.</summary>
-    public void Ack(Cursor cursor) => _acks.Take(cursor);
+    public void Ack(Cursor cursor) => _acks?.Take(cursor);
 
     private Step Do(Step step, int limit, int maxBytes)
     {
@@ -152,7 +156,7 @@ internal sealed class Subscription : IAsyncDisposable
                 Begin(LookUpStartAsync);
                 return new Step(StepKind.Wait);
             case StepKind.ReadLog:
-                Begin(() => ReadAsync(step.Cursor, limit, maxBytes));
+                Begin(token => ReadAsync(step.Cursor, limit, maxBytes, token));
                 return new Step(StepKind.Wait);
             default:
                 return step;
@@ -160,7 +164,7 @@ internal sealed class Subscription : IAsyncDisposable
     }
 
     // While the log is away, only the poller asks it; its return wakes everyone.
-    private void Begin(Func<Task> read)
+    private void Begin(Func<CancellationToken, Task> read)
     {
         if (_services.Degradation.IsLogAway)
         {
@@ -171,15 +175,16 @@ internal sealed class Subscription : IAsyncDisposable
         if (!_held)
         {
             _busy = true;
-            _reading = RunAsync(read);
+            _end ??= new CancellationTokenSource();
+            _reading = RunAsync(read, _end.Token);
         }
     }
 
-    private async Task RunAsync(Func<Task> read)
+    private async Task RunAsync(Func<CancellationToken, Task> read, CancellationToken cancellationToken)
     {
         try
         {
-            await read();
+            await read(cancellationToken);
         }
         finally
         {
@@ -188,12 +193,12 @@ internal sealed class Subscription : IAsyncDisposable
         }
     }
 
-    private async Task ReadAsync(Cursor after, int limit, int maxBytes)
+    private async Task ReadAsync(Cursor after, int limit, int maxBytes, CancellationToken cancellationToken)
     {
         long began = 0;
         var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit);
         var page = await _services.Replay.ReadAsync(
-            _feed.Stream, after.Position, rows, maxBytes, () => began = _services.Hub.Tick(), _end.Token);
+            _feed.Stream, after.Position, rows, maxBytes, () => began = _services.Hub.Tick(), cancellationToken);
         if (page is { Events.Count: > 0 })
         {
             _bodyBytes = Math.Max(1, page.Events.Sum(item => (long)item.Body.Length) / page.Events.Count);
@@ -203,9 +208,9 @@ internal sealed class Subscription : IAsyncDisposable
         Ended(page is not null);
     }
 
-    private async Task LookUpStartAsync()
+    private async Task LookUpStartAsync(CancellationToken cancellationToken)
     {
-        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
+        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, cancellationToken);
         Ended(_start.Known);
     }
 
@@ -277,7 +282,7 @@ internal sealed class Subscription : IAsyncDisposable
 
         if (good || reset is not null)
         {
-            _acks.Settle(_cursor.Vouched, isReset: reset is not null);
+            _acks?.Settle(_cursor.Vouched, isReset: reset is not null);
         }
     }
 }

@@ -25,11 +25,11 @@ internal static class SpentRequest
         features.Set<IItemsFeature>(null);
         features.Set<IQueryFeature>(null);
 
-        // Cleared all at once, headers are kept for a next request on the connection to have the same.
+        // Cleared as a whole, their values are kept for a next request on the connection; so is what enumerates them.
         var headers = context.Request.Headers;
-        foreach (var name in headers.Keys.ToList())
+        foreach (var header in headers.ToArray())
         {
-            headers.Remove(name);
+            headers.Remove(header.Key);
         }
     }
 }
