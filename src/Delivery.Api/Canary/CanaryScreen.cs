@@ -57,10 +57,9 @@ internal sealed class CanaryScreen : IDisposable
     // From the oldest kept: what is appended before this has settled comes too.
     private async Task TalkAsync(WebSocketSession session, CancellationToken cancellationToken)
     {
-        using var signal = new Signal(_services.Time);
-        await using var subscription = new Subscription(
-            _services, Itself.Stream, Cursor.Oldest, client: null, signal, cursorIsAck: false);
-        await session.TalkAsync(_loop, new Connection(Itself, client: null, signal), subscription, _tokens, cancellationToken);
+        using var connection = new Connection(Itself, client: null, _services.Time);
+        await using var subscription = new Subscription(_services, connection, Cursor.Oldest, cursorIsAck: false);
+        await session.TalkAsync(_loop, connection, subscription, _tokens, cancellationToken);
     }
 
     private static async Task ReadAsync(WebSocket client, Action<Guid> arrived, Lifetime lifetime)

@@ -6,8 +6,8 @@ namespace Pipeline.Delivery.Api;
 /// <param name="Code">See <see cref="CloseCodes"/>.</param>
 internal sealed record Close(int Code, string Reason);
 
-/// <summary>What others may want of one connection. Thread-safe.</summary>
-internal sealed class Connection(Caller caller, string? client, Signal signal)
+/// <summary>Whose one connection is, and what others may want of it. Thread-safe.</summary>
+internal sealed class Connection(Caller caller, string? client, TimeProvider time) : IDisposable
 {
     private const long Never = long.MaxValue;
 
@@ -17,7 +17,11 @@ internal sealed class Connection(Caller caller, string? client, Signal signal)
 
     public Caller Caller => caller;
 
+    /// <summary>The client id it gave; null for none.</summary>
     public string? Client => client;
+
+    /// <summary>Pulsed when there may be something to do for it.</summary>
+    public Signal Signal { get; } = new(time);
 
     /// <summary>Why to close, once there is a reason; the first one counts.</summary>
     public Close? Closing => Volatile.Read(ref _close);
@@ -32,22 +36,24 @@ internal sealed class Connection(Caller caller, string? client, Signal signal)
     public void CloseWith(int code, string reason)
     {
         Interlocked.CompareExchange(ref _close, new Close(code, reason), null);
-        signal.Pulse();
+        Signal.Pulse();
     }
 
     public void Drain(long at)
     {
         Interlocked.Exchange(ref _drainAt, at);
-        signal.Pulse();
+        Signal.Pulse();
     }
 
     public void Renew(DateTimeOffset? expires)
     {
         Interlocked.Exchange(ref _expires, TicksOf(expires));
-        signal.Pulse();
+        Signal.Pulse();
     }
 
-    public void Pulse() => signal.Pulse();
+    public void Pulse() => Signal.Pulse();
+
+    public void Dispose() => Signal.Dispose();
 
     private static long TicksOf(DateTimeOffset? expires) => expires?.UtcTicks ?? Never;
 }

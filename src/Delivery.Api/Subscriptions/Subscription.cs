@@ -14,7 +14,7 @@ internal sealed class Subscription : IAsyncDisposable
     private readonly SubscriptionServices _services;
     private readonly Feed _feed;
     private readonly SubscriptionCursor _cursor;
-    private readonly string? _client;
+    private readonly Connection _connection;
     private readonly ClientAcks? _acks;
     private (bool Known, Cursor? Ack) _start;
     private CancellationTokenSource? _end;
@@ -27,22 +27,19 @@ internal sealed class Subscription : IAsyncDisposable
     private int _failures;
     private long _retryAt;
 
-    /// <param name="given">The cursor the client gave.</param>
-    /// <param name="client">Its client id; without a cursor it goes on at that client's last ack.</param>
+    /// <param name="given">The cursor the client gave; without one it goes on at its client id's last ack.</param>
     /// <param name="cursorIsAck">Whether a given cursor counts as the client's ack, once it was found good.</param>
-    public Subscription(SubscriptionServices services, StreamKey stream, Cursor? given, string? client, Signal signal, bool cursorIsAck)
+    public Subscription(SubscriptionServices services, Connection connection, Cursor? given, bool cursorIsAck)
     {
-        (_services, _client, Signal) = (services, client, signal);
-        _feed = services.Hub.Enter(stream, signal);
+        var (stream, client) = (connection.Caller.Stream, connection.Client);
+        (_services, _connection) = (services, connection);
+        _feed = services.Hub.Enter(stream, connection.Signal);
         var arrived = services.Hub.Tick();
         _cursor = _feed.Read(tail => given is null && client is not null
             ? SubscriptionCursor.OfClient(tail, arrived)
             : new SubscriptionCursor(given, tail, arrived));
         _acks = client is null ? null : new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
     }
-
-    /// <summary>Pulsed when there may be something to do.</summary>
-    public Signal Signal { get; }
 
     /// <summary>The cursor the client knows of; null for none.</summary>
     public Cursor? Told => _cursor.Told;
@@ -131,7 +128,7 @@ internal sealed class Subscription : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _services.Hub.Leave(_feed, Signal);
+        _services.Hub.Leave(_feed, _connection.Signal);
         if (_end is not null)
         {
             await _end.CancelAsync();
@@ -189,7 +186,7 @@ internal sealed class Subscription : IAsyncDisposable
         finally
         {
             _busy = false;
-            Signal.Pulse();
+            _connection.Signal.Pulse();
         }
     }
 
@@ -210,7 +207,7 @@ internal sealed class Subscription : IAsyncDisposable
 
     private async Task LookUpStartAsync(CancellationToken cancellationToken)
     {
-        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, cancellationToken);
+        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _connection.Client!, cancellationToken);
         Ended(_start.Known);
     }
 

@@ -32,7 +32,9 @@ internal sealed class OpenedSockets(
         var (socket, caller, request) = context.Features.GetRequiredFeature<OpenedSocket>();
         context.Features.Set<OpenedSocket>(null);
         var session = new WebSocketSession(socket, context, options.Value, services.Time);
-        return caller is null ? RefuseAsync(session) : ServeAsync(session, caller, request);
+        return caller is null
+            ? RefuseAsync(session)
+            : ServeAsync(session, new Connection(caller, request.Client, services.Time), request.Start);
     }
 
     // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
@@ -45,11 +47,10 @@ internal sealed class OpenedSockets(
         await session.CloseAsync(close, Task.CompletedTask);
     }
 
-    private async Task ServeAsync(WebSocketSession session, Caller caller, EventsRequest request)
+    private async Task ServeAsync(WebSocketSession session, Connection connection, Cursor? start)
     {
         using var ended = session;
-        using var signal = new Signal(services.Time);
-        var connection = new Connection(caller, request.Client, signal);
+        using var gone = connection;
         if (connections.TryAdd(connection, replaces: true) is { } full)
         {
             await session.CloseAsync(new Close(CloseCodes.Overload, full), Task.CompletedTask);
@@ -58,8 +59,7 @@ internal sealed class OpenedSockets(
 
         try
         {
-            await using var subscription = new Subscription(
-                services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
+            await using var subscription = new Subscription(services, connection, start, cursorIsAck: false);
             await session.TalkAsync(loop, connection, subscription, tokens, CancellationToken.None);
         }
         finally

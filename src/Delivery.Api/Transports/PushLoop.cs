@@ -26,7 +26,7 @@ internal sealed class PushLoop(
         Connection connection, Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
     {
         metrics.Connected(sink.Transport, 1);
-        await using var gone = cancellationToken.UnsafeRegister(static signal => ((Signal)signal!).Pulse(), subscription.Signal);
+        await using var gone = cancellationToken.UnsafeRegister(static connection => ((Connection)connection!).Pulse(), connection);
         try
         {
             await SettleAsync(connection, subscription, cancellationToken);
@@ -53,7 +53,7 @@ internal sealed class PushLoop(
 
                 if (!await SendNextAsync(subscription, sink, cancellationToken))
                 {
-                    await subscription.Signal.WaitAsync(Earliest(heartbeatAt, subscription.RetryAt, connection));
+                    await connection.Signal.WaitAsync(Earliest(heartbeatAt, subscription.RetryAt, connection));
                 }
             }
         }
@@ -70,7 +70,7 @@ internal sealed class PushLoop(
         while (!subscription.TrySettle() && time.GetTimestamp() < until && connection.Closing is null)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await subscription.Signal.WaitAsync(until);
+            await connection.Signal.WaitAsync(until);
         }
     }
 

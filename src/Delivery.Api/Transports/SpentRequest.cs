@@ -10,7 +10,7 @@ namespace Pipeline.Delivery.Api;
 /// </summary>
 internal static class SpentRequest
 {
-    public static async ValueTask LetGoAsync(HttpContext context)
+    public static async Task LetGoAsync(HttpContext context)
     {
         var features = context.Features;
         if (features.Get<IServiceProvidersFeature>() is IAsyncDisposable services)

@@ -18,8 +18,7 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        using var signal = new Signal(services.Time);
-        var connection = new Connection(caller, request.Client, signal);
+        using var connection = new Connection(caller, request.Client, services.Time);
         var mayStay = connections.TryAdd(connection, replaces: false) is null;
         try
         {
@@ -27,8 +26,7 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
             await sink.SendRetryAsync(options.Value.Retry, context.RequestAborted);
             if (mayStay)
             {
-                await using var subscription = new Subscription(
-                    services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
+                await using var subscription = new Subscription(services, connection, request.Start, cursorIsAck: true);
                 await loop.RunAsync(connection, subscription, sink, context.RequestAborted);
             }
         }

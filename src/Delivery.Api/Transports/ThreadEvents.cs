@@ -12,8 +12,7 @@ internal sealed class ThreadEvents(
     public async Task RunAsync(HttpContext context, Caller caller, string thread)
     {
         var request = EventsRequest.Read(context.Request);
-        using var signal = new Signal(time);
-        var connection = new Connection(caller, client: null, signal);
+        using var connection = new Connection(caller, client: null, time);
         if (connections.TryAdd(connection, replaces: false) is { } full)
         {
             await Problem.Unavailable(full).ExecuteAsync(context);
