@@ -108,8 +108,7 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
         {
             var part = text[..Math.Min(text.Length, WriteBound.PartBytes)];
             text = text[part.Length..];
-            cancellationToken.ThrowIfCancellationRequested();
-            await _bound.AwaitAsync(socket.SendAsync(part, WebSocketMessageType.Text, endOfMessage: text.IsEmpty, CancellationToken.None));
+            await _bound.AwaitAsync(socket.SendAsync(part, WebSocketMessageType.Text, endOfMessage: text.IsEmpty, cancellationToken));
         }
         while (!text.IsEmpty);
     }
