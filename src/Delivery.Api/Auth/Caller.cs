@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Security.Claims;
 using Pipeline.Contracts;
 
@@ -38,7 +39,7 @@ public sealed record Caller(StreamKey Stream, DateTimeOffset? Expires, IReadOnly
         var scopes = principal.FindAll(options.ScopeClaim)
             .SelectMany(claim => claim.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .ToHashSet(StringComparer.Ordinal);
-        return new Caller(StreamKey.Of(tenant!, user!), expires, scopes);
+        return new Caller(StreamKey.Of(tenant!, user!), expires, scopes.Count > 0 ? scopes : FrozenSet<string>.Empty);
     }
 
     private static string? Single(ClaimsPrincipal principal, string claim, string? fallback, out string? problem)

@@ -43,7 +43,7 @@ internal sealed class CanaryScreen : IDisposable
         var reading = ReadAsync(pair.Client, arrived, lifetime);
         try
         {
-            await TalkAsync(session);
+            await TalkAsync(session, lifetime.RequestAborted);
         }
         finally
         {
@@ -55,12 +55,11 @@ internal sealed class CanaryScreen : IDisposable
     public void Dispose() => _unwatched.Dispose();
 
     // From the oldest kept: what is appended before this has settled comes too.
-    private async Task TalkAsync(WebSocketSession session)
+    private async Task TalkAsync(WebSocketSession session, CancellationToken cancellationToken)
     {
-        using var signal = new Signal(_services.Time);
-        await using var subscription = new Subscription(
-            _services, Itself.Stream, Cursor.Oldest, client: null, signal, cursorIsAck: false);
-        await session.TalkAsync(_loop, new Connection(Itself, client: null, signal), subscription, _tokens);
+        using var connection = new Connection(Itself, client: null, _services.Time);
+        await using var subscription = new Subscription(_services, connection, Cursor.Oldest, cursorIsAck: false);
+        await session.TalkAsync(_loop, connection, subscription, _tokens, cancellationToken);
     }
 
     private static async Task ReadAsync(WebSocket client, Action<Guid> arrived, Lifetime lifetime)

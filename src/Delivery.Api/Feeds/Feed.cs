@@ -9,7 +9,7 @@ internal sealed class Feed(StreamKey stream, FeedMemory memory)
 {
     private readonly Lock _lock = new();
     private readonly FeedTail _tail = new(stream);
-    private readonly HashSet<Signal> _readers = [];
+    private readonly List<Signal> _readers = [];
     private long _idleSince;
     private bool _headWanted;
     private bool _closed;
@@ -21,7 +21,13 @@ internal sealed class Feed(StreamKey stream, FeedMemory memory)
     {
         lock (_lock)
         {
-            return !_closed && _readers.Add(reader);
+            if (_closed)
+            {
+                return false;
+            }
+
+            _readers.Add(reader);
+            return true;
         }
     }
 

@@ -68,6 +68,7 @@ public static class DeliveryHost
     /// <summary>Maps everything the node serves.</summary>
     public static WebApplication MapDelivery(this WebApplication app)
     {
+        app.UseMiddleware<OpenedSockets>();
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(AnswerHead);
         app.UseStaticPages();

@@ -6,9 +6,8 @@ namespace Pipeline.Delivery.Api;
 /// Which acks of one connection's client count: those of what the connection vouched for, by sending it or by finding the
 /// client's own cursor good. Thread-safe but for <see cref="Settle"/>.
 /// </summary>
-/// <param name="client">Null: nothing is stored.</param>
 /// <param name="start">The cursor the client came with, where that counts as its ack once it was found good.</param>
-internal sealed class ClientAcks(AckCoalescer acks, StreamKey stream, string? client, Cursor? start)
+internal sealed class ClientAcks(AckCoalescer acks, StreamKey stream, string client, Cursor? start)
 {
     private readonly Lock _lock = new();
     private Cursor? _vouched;
@@ -16,7 +15,7 @@ internal sealed class ClientAcks(AckCoalescer acks, StreamKey stream, string? cl
 
     public void Take(Cursor ack)
     {
-        if (client is not null && IsVouchedFor(ack))
+        if (IsVouchedFor(ack))
         {
             acks.Note(stream, client, ack);
         }

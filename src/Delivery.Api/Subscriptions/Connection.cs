@@ -6,70 +6,54 @@ namespace Pipeline.Delivery.Api;
 /// <param name="Code">See <see cref="CloseCodes"/>.</param>
 internal sealed record Close(int Code, string Reason);
 
-/// <summary>What others may want of one connection. Thread-safe.</summary>
-internal sealed class Connection(Caller caller, string? client, Signal signal)
+/// <summary>Whose one connection is, and what others may want of it. Thread-safe.</summary>
+internal sealed class Connection(Caller caller, string? client, TimeProvider time) : IDisposable
 {
-    private readonly Lock _lock = new();
+    private const long Never = long.MaxValue;
+
     private Close? _close;
     private long _drainAt = long.MaxValue;
-    private DateTimeOffset? _expires = caller.Expires;
+    private long _expires = TicksOf(caller.Expires);
 
     public Caller Caller => caller;
 
+    /// <summary>The client id it gave; null for none.</summary>
     public string? Client => client;
 
+    /// <summary>Pulsed when there may be something to do for it.</summary>
+    public Signal Signal { get; } = new(time);
+
     /// <summary>Why to close, once there is a reason; the first one counts.</summary>
-    public Close? Closing
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _close;
-            }
-        }
-    }
+    public Close? Closing => Volatile.Read(ref _close);
 
     /// <summary>When to close because the node stops, as a timestamp.</summary>
     public long DrainAt => Interlocked.Read(ref _drainAt);
 
     /// <summary>When the token ends; null for never.</summary>
-    public DateTimeOffset? Expires
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _expires;
-            }
-        }
-    }
+    public DateTimeOffset? Expires =>
+        Interlocked.Read(ref _expires) is not Never and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
     public void CloseWith(int code, string reason)
     {
-        lock (_lock)
-        {
-            _close ??= new Close(code, reason);
-        }
-
-        signal.Pulse();
+        Interlocked.CompareExchange(ref _close, new Close(code, reason), null);
+        Signal.Pulse();
     }
 
     public void Drain(long at)
     {
         Interlocked.Exchange(ref _drainAt, at);
-        signal.Pulse();
+        Signal.Pulse();
     }
 
     public void Renew(DateTimeOffset? expires)
     {
-        lock (_lock)
-        {
-            _expires = expires;
-        }
-
-        signal.Pulse();
+        Interlocked.Exchange(ref _expires, TicksOf(expires));
+        Signal.Pulse();
     }
 
-    public void Pulse() => signal.Pulse();
+    public void Pulse() => Signal.Pulse();
+
+    public void Dispose() => Signal.Dispose();
+
+    private static long TicksOf(DateTimeOffset? expires) => expires?.UtcTicks ?? Never;
 }

@@ -17,10 +17,10 @@ internal sealed class Subscription : IAsyncDisposable
     private readonly SubscriptionServices _services;
     private readonly Feed _feed;
     private readonly SubscriptionCursor _cursor;
-    private readonly string? _client;
-    private readonly CancellationTokenSource _end = new();
-    private readonly ClientAcks _acks;
+    private readonly Connection _connection;
+    private readonly ClientAcks? _acks;
     private (bool Known, Cursor? Ack) _start;
+    private CancellationTokenSource? _end;
     private Task _reading = Task.CompletedTask;
     private (Cursor Asked, LogPage Page, long Began)? _answer;
     private volatile bool _busy;
@@ -30,22 +30,19 @@ internal sealed class Subscription : IAsyncDisposable
     private int _failures;
     private long _retryAt;
 
-    /// <param name="given">The cursor the client gave.</param>
-    /// <param name="client">Its client id; without a cursor it goes on at that client's last ack.</param>
+    /// <param name="given">The cursor the client gave; without one it goes on at its client id's last ack.</param>
     /// <param name="cursorIsAck">Whether a given cursor counts as the client's ack, once it was found good.</param>
-    public Subscription(SubscriptionServices services, StreamKey stream, Cursor? given, string? client, Signal signal, bool cursorIsAck)
+    public Subscription(SubscriptionServices services, Connection connection, Cursor? given, bool cursorIsAck)
     {
-        (_services, _client, Signal) = (services, client, signal);
-        _feed = services.Hub.Enter(stream, signal);
+        var (stream, client) = (connection.Caller.Stream, connection.Client);
+        (_services, _connection) = (services, connection);
+        _feed = services.Hub.Enter(stream, connection.Signal);
         var arrived = services.Hub.Tick();
         _cursor = _feed.Read(tail => given is null && client is not null
             ? SubscriptionCursor.OfClient(tail, arrived)
             : new SubscriptionCursor(given, tail, arrived));
-        _acks = new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
+        _acks = client is null ? null : new ClientAcks(services.Acks, stream, client, cursorIsAck ? given : null);
     }
-
-    /// <summary>Pulsed when there may be something to do.</summary>
-    public Signal Signal { get; }
 
     /// <summary>The cursor the client knows of; null for none.</summary>
     public Cursor? Told => _cursor.Told;
@@ -138,15 +135,19 @@ internal sealed class Subscription : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _services.Hub.Leave(_feed, Signal);
-        await _end.CancelAsync();
+        _services.Hub.Leave(_feed, _connection.Signal);
+        if (_end is not null)
+        {
+            await _end.CancelAsync();
+        }
+
         await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         EndAhead();
-        _end.Dispose();
+        _end?.Dispose();
     }
 
     /// <summary>Takes the client's ack, if it is of something that this connection vouched for. Thread-safe.</summary>
-    public void Ack(Cursor cursor) => _acks.Take(cursor);
+    public void Ack(Cursor cursor) => _acks?.Take(cursor);
 
     private Step Do(Step step, int limit, int maxBytes, int frames = 1)
     {
@@ -159,7 +160,7 @@ internal sealed class Subscription : IAsyncDisposable
                 Begin(LookUpStartAsync);
                 return new Step(StepKind.Wait);
             case StepKind.ReadLog:
-                Begin(() => ReadAsync(step.Cursor, limit, maxBytes, frames));
+                Begin(token => ReadAsync(step.Cursor, limit, maxBytes, frames, token));
                 return new Step(StepKind.Wait);
             default:
                 return step;
@@ -167,7 +168,7 @@ internal sealed class Subscription : IAsyncDisposable
     }
 
     // While the log is away, only the poller asks it; its return wakes everyone.
-    private void Begin(Func<Task> read)
+    private void Begin(Func<CancellationToken, Task> read)
     {
         if (_services.Degradation.IsLogAway)
         {
@@ -178,29 +179,30 @@ internal sealed class Subscription : IAsyncDisposable
         if (!_held)
         {
             _busy = true;
-            _reading = RunAsync(read);
+            _end ??= new CancellationTokenSource();
+            _reading = RunAsync(read, _end.Token);
         }
     }
 
-    private async Task RunAsync(Func<Task> read)
+    private async Task RunAsync(Func<CancellationToken, Task> read, CancellationToken cancellationToken)
     {
         try
         {
-            await read();
+            await read(cancellationToken);
         }
         finally
         {
             _busy = false;
-            Signal.Pulse();
+            _connection.Signal.Pulse();
         }
     }
 
-    private async Task ReadAsync(Cursor after, int limit, int maxBytes, int frames)
+    private async Task ReadAsync(Cursor after, int limit, int maxBytes, int frames, CancellationToken cancellationToken)
     {
         long began = 0;
         var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit) * frames;
         var page = await _services.Replay.ReadAsync(
-            _feed.Stream, after.Position, rows, maxBytes * frames, () => began = _services.Hub.Tick(), _end.Token);
+            _feed.Stream, after.Position, rows, maxBytes * frames, () => began = _services.Hub.Tick(), cancellationToken);
         if (page is { Events.Count: > 0 })
         {
             _bodyBytes = Math.Max(1, page.Events.Sum(item => (long)item.Body.Length) / page.Events.Count);
@@ -210,9 +212,9 @@ internal sealed class Subscription : IAsyncDisposable
         Ended(page is not null);
     }
 
-    private async Task LookUpStartAsync()
+    private async Task LookUpStartAsync(CancellationToken cancellationToken)
     {
-        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _client!, _end.Token);
+        _start = await _services.Replay.ReadAckAsync(_feed.Stream, _connection.Client!, cancellationToken);
         Ended(_start.Known);
     }
 
@@ -285,7 +287,7 @@ internal sealed class Subscription : IAsyncDisposable
 
         if (good || reset is not null)
         {
-            _acks.Settle(_cursor.Vouched, isReset: reset is not null);
+            _acks?.Settle(_cursor.Vouched, isReset: reset is not null);
         }
     }
 }

@@ -71,7 +71,7 @@ public static class EventsEndpoint
     {
         if (context.WebSockets.IsWebSocketRequest)
         {
-            await context.RequestServices.GetRequiredService<WebSocketTransport>().RunAsync(context);
+            await context.RequestServices.GetRequiredService<WebSocketTransport>().AcceptAsync(context);
             return;
         }
 

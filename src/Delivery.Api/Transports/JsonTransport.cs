@@ -15,8 +15,7 @@ internal sealed class JsonTransport(
 
     public async Task RunAsync(HttpContext context, Caller caller, EventsRequest request)
     {
-        using var signal = new Signal(services.Time);
-        var connection = new Connection(caller, request.Client, signal);
+        using var connection = new Connection(caller, request.Client, services.Time);
         if (connections.TryAdd(connection, replaces: false) is { } full)
         {
             await Problem.Unavailable(full).ExecuteAsync(context);
@@ -24,11 +23,10 @@ internal sealed class JsonTransport(
         }
 
         metrics.Connected(Transport, 1);
-        await using var gone = context.RequestAborted.Register(signal.Pulse);
+        await using var gone = context.RequestAborted.Register(connection.Pulse);
         try
         {
-            await using var subscription = new Subscription(
-                services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
+            await using var subscription = new Subscription(services, connection, request.Start, cursorIsAck: true);
             await AnswerAsync(context, request, subscription, connection);
         }
         finally
@@ -44,7 +42,7 @@ internal sealed class JsonTransport(
         var page = new Page(request, subscription.Told, events);
         await CollectAsync(page, subscription, connection, request.Wait, context.RequestAborted);
         metrics.Sent(Transport, page.Count);
-        using var bound = new WriteBound(context, options.Value.WriteTimeout, services.Time);
+        var bound = new WriteBound(context, options.Value.WriteTimeout, services.Time);
         await Describe(page, subscription).WriteAsync(context.Response, events, bound, context.RequestAborted);
     }
 
@@ -69,7 +67,7 @@ internal sealed class JsonTransport(
                 return;
             }
 
-            await subscription.Signal.WaitAsync(Math.Min(until, subscription.RetryAt));
+            await connection.Signal.WaitAsync(Math.Min(until, subscription.RetryAt));
         }
     }
 

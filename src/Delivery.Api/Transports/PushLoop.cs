@@ -26,48 +26,40 @@ internal sealed class PushLoop(
         Connection connection, Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
     {
         metrics.Connected(sink.Transport, 1);
-        await using var gone = cancellationToken.Register(subscription.Signal.Pulse);
+        await using var gone = cancellationToken.UnsafeRegister(static connection => ((Connection)connection!).Pulse(), connection);
         try
         {
-            return await SendAsync(connection, subscription, sink, cancellationToken);
+            await SettleAsync(connection, subscription, cancellationToken);
+            var degraded = await SendReadyAsync(subscription, sink, cancellationToken);
+            var heartbeatAt = time.After(_options.Heartbeat);
+            while (true)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (WhyClose(connection) is { } close)
+                {
+                    return close;
+                }
+
+                if (!ReferenceEquals(degraded, degradation.Current))
+                {
+                    degraded = await SendStatusAsync(sink, degraded, cancellationToken);
+                }
+
+                if (heartbeatAt <= time.GetTimestamp())
+                {
+                    heartbeatAt = time.After(_options.Heartbeat);
+                    await SendHeartbeatAsync(subscription, sink, cancellationToken);
+                }
+
+                if (!await SendNextAsync(subscription, sink, cancellationToken))
+                {
+                    await connection.Signal.WaitAsync(Earliest(heartbeatAt, subscription.RetryAt, connection));
+                }
+            }
         }
         finally
         {
             metrics.Connected(sink.Transport, -1);
-        }
-    }
-
-    private async Task<Close> SendAsync(
-        Connection connection, Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
-    {
-        await SettleAsync(connection, subscription, cancellationToken);
-        var ready = subscription.Ready((int)_options.Heartbeat.TotalSeconds);
-        await sink.SendAsync(FrameTypes.Ready, ready.Cursor, ready, AgentEventJsonContext.Default.ReadyFrame, cancellationToken);
-        var degraded = ready.Degraded;
-        var heartbeatAt = time.After(_options.Heartbeat);
-        while (true)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (WhyClose(connection) is { } close)
-            {
-                return close;
-            }
-
-            if (!ReferenceEquals(degraded, degradation.Current))
-            {
-                degraded = await SendStatusAsync(sink, degraded, cancellationToken);
-            }
-
-            if (heartbeatAt <= time.GetTimestamp())
-            {
-                heartbeatAt = time.After(_options.Heartbeat);
-                await SendHeartbeatAsync(subscription, sink, cancellationToken);
-            }
-
-            if (!await SendNextAsync(subscription, sink, cancellationToken))
-            {
-                await subscription.Signal.WaitAsync(Earliest(heartbeatAt, subscription.RetryAt, connection));
-            }
         }
     }
 
@@ -78,8 +70,16 @@ internal sealed class PushLoop(
         while (!subscription.TrySettle() && time.GetTimestamp() < until && connection.Closing is null)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await subscription.Signal.WaitAsync(until);
+            await connection.Signal.WaitAsync(until);
         }
+    }
+
+    /// <returns>What it said is degraded.</returns>
+    private async Task<IReadOnlyList<string>> SendReadyAsync(Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
+    {
+        var ready = subscription.Ready((int)_options.Heartbeat.TotalSeconds);
+        await sink.SendAsync(FrameTypes.Ready, ready.Cursor, ready, AgentEventJsonContext.Default.ReadyFrame, cancellationToken);
+        return ready.Degraded;
     }
 
     private async Task<bool> SendNextAsync(Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)

@@ -18,17 +18,15 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        using var signal = new Signal(services.Time);
-        var connection = new Connection(caller, request.Client, signal);
+        using var connection = new Connection(caller, request.Client, services.Time);
         var mayStay = connections.TryAdd(connection, replaces: false) is null;
         try
         {
-            using var sink = new SseSink(context, options.Value, services.Time);
+            var sink = new SseSink(context, options.Value, services.Time);
             await sink.SendRetryAsync(options.Value.Retry, context.RequestAborted);
             if (mayStay)
             {
-                await using var subscription = new Subscription(
-                    services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: true);
+                await using var subscription = new Subscription(services, connection, request.Start, cursorIsAck: true);
                 await loop.RunAsync(connection, subscription, sink, context.RequestAborted);
             }
         }
@@ -42,7 +40,7 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
         }
     }
 
-    private sealed class SseSink(HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink, IDisposable
+    private sealed class SseSink(HttpContext context, FeedOptions options, TimeProvider time) : IFrameSink
     {
         private readonly WriteBound _bound = new(context, options.WriteTimeout, time);
 
@@ -72,8 +70,6 @@ internal sealed class SseTransport(PushLoop loop, Connections connections, Subsc
             EventWriter.WriteNamedMessage(text, type, cursor, JsonSerializer.SerializeToUtf8Bytes(frame, json));
             await WriteAsync(text, cancellationToken);
         }
-
-        public void Dispose() => _bound.Dispose();
 
         private Task WriteAsync(PooledBuffer text, CancellationToken cancellationToken) =>
             _bound.WriteAsync(context.Response.BodyWriter, text.Written, cancellationToken);

@@ -12,8 +12,7 @@ internal sealed class ThreadEvents(
     public async Task RunAsync(HttpContext context, Caller caller, string thread)
     {
         var request = EventsRequest.Read(context.Request);
-        using var signal = new Signal(time);
-        var connection = new Connection(caller, client: null, signal);
+        using var connection = new Connection(caller, client: null, time);
         if (connections.TryAdd(connection, replaces: false) is { } full)
         {
             await Problem.Unavailable(full).ExecuteAsync(context);
@@ -43,7 +42,7 @@ internal sealed class ThreadEvents(
         using var events = new PooledBuffer(1024);
         events.Write(EventsPage.Start);
         var answer = page is null ? Unread(request.Start) : Describe(stream, request.Start, page, reason, events);
-        using var bound = new WriteBound(context, options.Value.WriteTimeout, time);
+        var bound = new WriteBound(context, options.Value.WriteTimeout, time);
         await answer.WriteAsync(context.Response, events, bound, context.RequestAborted);
 
         Task<LogPage?> ReadAsync(long after) => replay.ReadThreadAsync(

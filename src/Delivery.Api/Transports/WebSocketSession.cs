@@ -26,12 +26,14 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
         SendAsync(JsonSerializer.SerializeToUtf8Bytes(frame, json), cancellationToken);
 
     /// <summary>Everything between the handshake and the last word.</summary>
-    public async Task TalkAsync(PushLoop loop, Connection connection, Subscription subscription, TokenValidation tokens)
+    /// <param name="cancellationToken">Not needed where the socket's stream ends with its connection.</param>
+    public async Task TalkAsync(
+        PushLoop loop, Connection connection, Subscription subscription, TokenValidation tokens, CancellationToken cancellationToken)
     {
-        var receiving = ReceiveAsync(connection, subscription, tokens);
+        var receiving = ReceiveAsync(connection, subscription, tokens, cancellationToken);
         try
         {
-            var close = await loop.RunAsync(connection, subscription, this, context.RequestAborted);
+            var close = await loop.RunAsync(connection, subscription, this, cancellationToken);
             await CloseAsync(close, receiving);
         }
         catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
@@ -54,17 +56,16 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
     /// Reads the client's frames until it closed or is gone. What it wants, and what it did wrong, is left with the
     /// connection, whose owner alone writes.
     /// </summary>
-    private async Task ReceiveAsync(Connection connection, Subscription subscription, TokenValidation tokens)
+    private async Task ReceiveAsync(
+        Connection connection, Subscription subscription, TokenValidation tokens, CancellationToken cancellationToken)
     {
-        using var frame = new PooledBuffer(512);
         try
         {
             while (socket.State is WebSocketState.Open or WebSocketState.CloseSent)
             {
-                frame.Clear();
-                var close = await ReceiveFrameAsync(frame)
-                    ?? await TakeAsync(ClientFrame.Read(frame.Written.Span), connection, subscription, tokens);
-                if (close is not null)
+                // Without room for a frame it waits for one: memory is rented when that has come.
+                var begun = await socket.ReceiveAsync(Memory<byte>.Empty, cancellationToken);
+                if (await TakeAsync(begun, connection, subscription, tokens, cancellationToken) is { } close)
                 {
                     connection.CloseWith(close.Code, close.Reason);
                 }
@@ -99,7 +100,7 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
         }
     }
 
-    public void Dispose() => _bound.Dispose();
+    public void Dispose() => socket.Dispose();
 
     private async Task SendAsync(ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
     {
@@ -107,20 +108,25 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
         {
             var part = text[..Math.Min(text.Length, WriteBound.PartBytes)];
             text = text[part.Length..];
-            await _bound.RunAsync(
-                static (send, token) => send.socket.SendAsync(send.part, WebSocketMessageType.Text, send.isLast, token).AsTask(),
-                (socket, part, isLast: text.IsEmpty),
-                cancellationToken);
+            await _bound.AwaitAsync(socket.SendAsync(part, WebSocketMessageType.Text, endOfMessage: text.IsEmpty, cancellationToken));
         }
         while (!text.IsEmpty);
     }
 
+    private async Task<Close?> TakeAsync(
+        ValueWebSocketReceiveResult begun, Connection connection, Subscription subscription, TokenValidation tokens,
+        CancellationToken cancellationToken)
+    {
+        using var frame = new PooledBuffer(512);
+        return await ReceiveFrameAsync(begun, frame, cancellationToken)
+            ?? await HeedAsync(ClientFrame.Read(frame.Written.Span), connection, subscription, tokens);
+    }
+
     /// <summary>Null: a text frame is there. Else why to close.</summary>
-    private async Task<Close?> ReceiveFrameAsync(PooledBuffer frame)
+    private async Task<Close?> ReceiveFrameAsync(ValueWebSocketReceiveResult part, PooledBuffer frame, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var part = await socket.ReceiveAsync(frame.GetMemory(512), context.RequestAborted);
             switch (part.MessageType)
             {
                 case WebSocketMessageType.Close:
@@ -139,10 +145,12 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
             {
                 return null;
             }
+
+            part = await socket.ReceiveAsync(frame.GetMemory(512), cancellationToken);
         }
     }
 
-    private static async Task<Close?> TakeAsync(
+    private static async Task<Close?> HeedAsync(
         ClientFrame frame, Connection connection, Subscription subscription, TokenValidation tokens)
     {
         if (frame.Ack is { } ack)

@@ -4,11 +4,11 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Delivery.Api;
 
-/// <summary>WebSocket: who may open one, and its life (PROTOCOL.md, "WebSocket", "Close codes").</summary>
-internal sealed class WebSocketTransport(
-    PushLoop loop, Connections connections, SubscriptionServices services, TokenValidation tokens, OriginPolicy origins, IOptions<FeedOptions> options)
+/// <summary>WebSocket: who may open one (PROTOCOL.md, "WebSocket").</summary>
+internal sealed class WebSocketTransport(TokenValidation tokens, OriginPolicy origins, IOptions<FeedOptions> options)
 {
-    public async Task RunAsync(HttpContext context)
+    /// <summary>Answers the handshake; where it is good, <see cref="OpenedSockets"/> has the socket served.</summary>
+    public async Task AcceptAsync(HttpContext context)
     {
         if (!origins.Allows(context.Request))
         {
@@ -33,7 +33,7 @@ internal sealed class WebSocketTransport(
         }
 
         var request = EventsRequest.Read(context.Request);
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
+        var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
         {
             SubProtocol = offered.Count > 0 ? Subprotocols.V1 : null,
 
@@ -41,38 +41,6 @@ internal sealed class WebSocketTransport(
             KeepAliveInterval = options.Value.Heartbeat,
             KeepAliveTimeout = options.Value.Heartbeat * 2,
         });
-        using var session = new WebSocketSession(socket, context, options.Value, services.Time);
-        await (caller is null ? RefuseAsync(session) : ServeAsync(session, caller, request));
-    }
-
-    // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
-    private Task RefuseAsync(WebSocketSession session)
-    {
-        var close = tokens.CanValidate
-            ? new Close(CloseCodes.Unauthorized, "the token is bad or has expired")
-            : new Close(CloseCodes.Overload, "the keys that tokens are checked with have not been fetched yet");
-        return session.CloseAsync(close, Task.CompletedTask);
-    }
-
-    private async Task ServeAsync(WebSocketSession session, Caller caller, EventsRequest request)
-    {
-        using var signal = new Signal(services.Time);
-        var connection = new Connection(caller, request.Client, signal);
-        if (connections.TryAdd(connection, replaces: true) is { } full)
-        {
-            await session.CloseAsync(new Close(CloseCodes.Overload, full), Task.CompletedTask);
-            return;
-        }
-
-        try
-        {
-            await using var subscription = new Subscription(
-                services, caller.Stream, request.Start, request.Client, signal, cursorIsAck: false);
-            await session.TalkAsync(loop, connection, subscription, tokens);
-        }
-        finally
-        {
-            connections.Remove(connection);
-        }
+        context.Features.Set(new OpenedSocket(socket, caller, request));
     }
 }

@@ -6,27 +6,25 @@ namespace Pipeline.Delivery.Api;
 /// Gives each write a time of its own, and aborts the connection when it is over: a client that takes nothing in must not
 /// hold memory for ever. Much is written in parts, so that a slow client that does take something in has time for all.
 /// </summary>
-internal sealed class WriteBound(HttpContext context, TimeSpan timeout, TimeProvider time) : IDisposable
+internal sealed class WriteBound(HttpContext context, TimeSpan timeout, TimeProvider time)
 {
     /// <summary>Most bytes of one part.</summary>
     public const int PartBytes = 16 * 1024;
 
-    private CancellationTokenSource _source = new(Timeout.InfiniteTimeSpan, time);
-
-    /// <exception cref="OperationCanceledException">The time is over, or the client is gone.</exception>
-    public async Task RunAsync<T>(Func<T, CancellationToken, Task> write, T target, CancellationToken cancellationToken)
+    /// <summary>Awaits a write that has begun; most are done already, so that only slow ones need a timer.</summary>
+    /// <exception cref="OperationCanceledException">The time is over.</exception>
+    public async ValueTask AwaitAsync(ValueTask write)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (!_source.TryReset())
+        if (write.IsCompleted)
         {
-            _source.Dispose();
-            _source = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+            await write;
+            return;
         }
 
-        _source.CancelAfter(timeout);
-        await using var late = _source.Token.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
-        await write(target, _source.Token);
-        _source.CancelAfter(Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(timeout, time);
+        await using var abort = late.Token.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
+        await write;
+        late.Token.ThrowIfCancellationRequested();
     }
 
     /// <summary>Writes in parts.</summary>
@@ -37,10 +35,10 @@ internal sealed class WriteBound(HttpContext context, TimeSpan timeout, TimeProv
         {
             var part = bytes[..Math.Min(bytes.Length, PartBytes)];
             bytes = bytes[part.Length..];
-            await RunAsync(
-                static async (write, token) => await write.output.WriteAsync(write.part, token), (output, part), cancellationToken);
+            await AwaitAsync(WritePartAsync(output, part, cancellationToken));
         }
     }
 
-    public void Dispose() => _source.Dispose();
+    private static async ValueTask WritePartAsync(PipeWriter output, ReadOnlyMemory<byte> part, CancellationToken cancellationToken) =>
+        await output.WriteAsync(part, cancellationToken);
 }

@@ -52,6 +52,7 @@ public sealed class ClientFrameTests(SharedNode shared) : IClassFixture<SharedNo
     [Fact]
     public async Task The_close_code_reaches_the_client()
     {
+        Assert.Equal(CloseCodes.InvalidPayload, await CodeAfterAsync([]));
         Assert.Equal(CloseCodes.InvalidPayload, await CodeAfterAsync("{"u8.ToArray()));
         Assert.Equal(CloseCodes.InvalidPayload, await CodeAfterAsync([.. "{\"type\":\""u8, 0xff, .. "\"}"u8]));
         Assert.Equal(CloseCodes.PolicyViolation, await CodeAfterAsync("{\"type\":\"ack\"}"u8.ToArray()));
