@@ -43,7 +43,7 @@ public sealed class FeedOptions
     /// <summary>What SSE clients are told to wait before they reconnect, give or take a quarter, 0.1 to 60 s. Default 2 s.</summary>
     public TimeSpan Retry { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Most reads of the log at a time on behalf of connections, and most connections for which up to four frames are read ahead of what is sent, 1 to 64. Default 8.</summary>
+    /// <summary>Most reads of the log at a time on behalf of connections, and most connections for which up to 512 KB are read ahead of what is sent, 1 to 64. Default 8.</summary>
     public int ReplayReaders { get; set; } = 8;
 
     /// <summary>Bound on one read of the log, 0.1 to 30 s; beyond it the log counts as away. Default 3 s.</summary>

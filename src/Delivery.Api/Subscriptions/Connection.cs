@@ -12,7 +12,7 @@ internal sealed class Connection(Caller caller, string? client, TimeProvider tim
     private const long Never = long.MaxValue;
 
     private Close? _close;
-    private long _drainAt = long.MaxValue;
+    private long _drainAt = Never;
     private long _expires = TicksOf(caller.Expires);
 
     public Caller Caller => caller;

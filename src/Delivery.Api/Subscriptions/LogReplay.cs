@@ -40,10 +40,10 @@ internal sealed partial class LogReplay(
     public Task<(bool Known, Cursor? Ack)> ReadAckAsync(StreamKey stream, string client, CancellationToken cancellationToken) =>
         InTurnAsync(stream, async token => (true, await acks.ReadAsync(stream, client, token)), cancellationToken);
 
-    /// <summary>Whether one more reader may have a page before it has sent the last: as many as may read at a time, so that slow ones hold no memory.</summary>
+    /// <summary>Whether one more reader may read on before it has sent what it has: as many as may read at a time, so that slow ones hold no memory.</summary>
     public bool TryGoAhead() => _ahead.Wait(0);
 
-    /// <summary>A page that was read ahead is sent, or given up.</summary>
+    /// <summary>What was read ahead is sent, or given up.</summary>
     public void EndAhead() => _ahead.Release();
 
     public void Dispose()

@@ -10,7 +10,7 @@ namespace Pipeline.Delivery.Api;
 internal sealed class Subscription : IAsyncDisposable
 {
     // The log takes about as long to begin an answer as to give a frame of it: who may read ahead asks for a few at once.
-    private const int FramesAhead = 4;
+    private const int BytesAhead = 512 * 1024;
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
@@ -22,7 +22,7 @@ internal sealed class Subscription : IAsyncDisposable
     private (bool Known, Cursor? Ack) _start;
     private CancellationTokenSource? _end;
     private Task _reading = Task.CompletedTask;
-    private (Cursor Asked, LogPage Page, long Began)? _answer;
+    private (Cursor Asked, LogPage Page)? _answer;
     private volatile bool _busy;
     private bool _held;
     private bool _ahead;
@@ -129,7 +129,7 @@ internal sealed class Subscription : IAsyncDisposable
         if (step.Kind == StepKind.ReadLog && _services.Replay.TryGoAhead())
         {
             _ahead = true;
-            Do(step, limit, maxBytes, FramesAhead);
+            Do(step, limit, maxBytes, frames: Math.Max(1, BytesAhead / maxBytes));
         }
     }
 
@@ -203,12 +203,13 @@ internal sealed class Subscription : IAsyncDisposable
         var rows = (int)Math.Clamp(maxBytes / _bodyBytes, 1, limit) * frames;
         var page = await _services.Replay.ReadAsync(
             _feed.Stream, after.Position, rows, maxBytes * frames, () => began = _services.Hub.Tick(), cancellationToken);
-        if (page is { Events.Count: > 0 })
+        if (page is not null)
         {
-            _bodyBytes = Math.Max(1, page.Events.Sum(item => (long)item.Body.Length) / page.Events.Count);
+            _feed.Announce(page, began, _services.Hub.Tick());
+            _answer = (after, page);
+            _bodyBytes = page.Events.Count > 0 ? Math.Max(1, page.Events.Sum(e => (long)e.Body.Length) / page.Events.Count) : _bodyBytes;
         }
 
-        _answer = page is null ? null : (after, page, began);
         Ended(page is not null);
     }
 
@@ -255,9 +256,8 @@ internal sealed class Subscription : IAsyncDisposable
         }
 
         var (frame, left) = answer.Page.Cut(limit, maxBytes);
-        _feed.Announce(frame, answer.Began, _services.Hub.Tick());
         var step = _feed.Read(tail => _cursor.Take(tail, answer.Asked, frame));
-        _answer = step.Kind == StepKind.Events && left is not null ? (step.Cursor, left, answer.Began) : null;
+        _answer = step.Kind == StepKind.Events && left is not null ? (step.Cursor, left) : null;
         if (step.Kind == StepKind.Events)
         {
             _services.Metrics.Pulled(fromTail: false);

@@ -106,7 +106,7 @@ internal sealed class SubscriptionCursor
         }
 
         var follows = page.Events is [{ Position: var first }, ..] && first == asked.Position + 1
-            && page.Events[^1].Position == asked.Position + page.Events.Count;
+            && page.Events[^1].Position is var last && last == asked.Position + page.Events.Count && last <= feed.Head;
         return follows ? Advance(asked, page.Bodies()) : new Step(StepKind.Wait);
     }
 

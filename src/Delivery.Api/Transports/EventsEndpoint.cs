@@ -13,7 +13,7 @@ public static class EventsEndpoint
     /// Maps <c>/v1/events</c>, <c>/ws</c> and <c>/v1/threads/{thread}/events</c>. The endpoints ask for a token themselves,
     /// since a WebSocket's may come as a subprotocol.
     /// </summary>
-    public static void MapEvents(this IEndpointRouteBuilder routes)
+    internal static void MapEvents(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
         var branch = routes.CreateApplicationBuilder();

@@ -32,9 +32,14 @@ internal sealed class OpenedSockets(
         var (socket, caller, request) = context.Features.GetRequiredFeature<OpenedSocket>();
         context.Features.Set<OpenedSocket>(null);
         var session = new WebSocketSession(socket, context, options.Value, services.Time);
-        return caller is null
-            ? RefuseAsync(session)
-            : ServeAsync(session, new Connection(caller, request.Client, services.Time), request.Start);
+        if (caller is null)
+        {
+            return RefuseAsync(session);
+        }
+
+        // Over HTTP/2 a stream that is aborted may be waited for as long as its connection.
+        var ends = HttpProtocol.IsHttp2(context.Request.Protocol) ? context.RequestAborted : CancellationToken.None;
+        return ServeAsync(session, new Connection(caller, request.Client, services.Time), request.Start, ends);
     }
 
     // Page script sees no 401, so a bad token that came as a subprotocol is told by a close code.
@@ -47,7 +52,8 @@ internal sealed class OpenedSockets(
         await session.CloseAsync(close, Task.CompletedTask);
     }
 
-    private async Task ServeAsync(WebSocketSession session, Connection connection, Cursor? start)
+    private async Task ServeAsync(
+        WebSocketSession session, Connection connection, Cursor? start, CancellationToken cancellationToken)
     {
         using var ended = session;
         using var gone = connection;
@@ -60,7 +66,7 @@ internal sealed class OpenedSockets(
         try
         {
             await using var subscription = new Subscription(services, connection, start, cursorIsAck: false);
-            await session.TalkAsync(loop, connection, subscription, tokens, CancellationToken.None);
+            await session.TalkAsync(loop, connection, subscription, tokens, cancellationToken);
         }
         finally
         {

@@ -125,29 +125,28 @@ internal sealed class WebSocketSession(WebSocket socket, HttpContext context, Fe
     /// <summary>Null: a text frame is there. Else why to close.</summary>
     private async Task<Close?> ReceiveFrameAsync(ValueWebSocketReceiveResult part, PooledBuffer frame, CancellationToken cancellationToken)
     {
-        while (true)
+        while (!part.EndOfMessage)
         {
-            switch (part.MessageType)
+            // Unwanted ones too: a frame of which nothing is read begins again and again.
+            part = await socket.ReceiveAsync(frame.GetMemory(512), cancellationToken);
+            frame.Advance(part.Count);
+            if (part.MessageType == WebSocketMessageType.Binary)
             {
-                case WebSocketMessageType.Close:
-                    return new Close((int)WebSocketCloseStatus.NormalClosure, "");
-                case WebSocketMessageType.Binary:
-                    return new Close(CloseCodes.PolicyViolation, "a binary frame; this protocol has text frames only");
+                break;
             }
 
-            frame.Advance(part.Count);
             if (frame.Written.Length > ClientFrame.MaxBytes)
             {
                 return new Close(CloseCodes.TooBig, $"a frame has more than {ClientFrame.MaxBytes} bytes");
             }
-
-            if (part.EndOfMessage)
-            {
-                return null;
-            }
-
-            part = await socket.ReceiveAsync(frame.GetMemory(512), cancellationToken);
         }
+
+        return part.MessageType switch
+        {
+            WebSocketMessageType.Close => new Close((int)WebSocketCloseStatus.NormalClosure, ""),
+            WebSocketMessageType.Binary => new Close(CloseCodes.PolicyViolation, "a binary frame; this protocol has text frames only"),
+            _ => null,
+        };
     }
 
     private static async Task<Close?> HeedAsync(

@@ -15,6 +15,7 @@ internal sealed class FeedWorld
     private readonly List<(History History, long First, List<byte[]> Bodies)> _bus = [];
     private readonly List<(StreamHead Head, long Began)> _headReads = [];
     private (Cursor Asked, LogPage Page, long Began)? _logRead;
+    private (Cursor Asked, LogPage Page)? _answer;
     private FeedTail _feed = new(WorldLog.Stream);
     private SubscriptionCursor _subscription;
     private FeedBounds _bounds = new(5, 200);
@@ -145,7 +146,7 @@ internal sealed class FeedWorld
             _headReads.Clear();
         }
 
-        _logRead = null;
+        (_logRead, _answer) = (null, null);
         Cursor? known = _feed.History is null ? null : new Cursor(_feed.Epoch, _feed.Head);
         _client = new WorldClient(_log, given, known, _feed.HeadKnown);
         _subscription = new SubscriptionCursor(given, _feed, ++_tick);
@@ -160,6 +161,11 @@ internal sealed class FeedWorld
     private StepKind StepOnce()
     {
         _startSettled |= _logAway && _feed.FirstSeen is not null;
+        if (TakeFrame())
+        {
+            return StepKind.Events;
+        }
+
         var step = _subscription.Next(_feed, _logAway, limit: 3, maxBytes: 60);
         switch (step.Kind)
         {
@@ -193,11 +199,27 @@ internal sealed class FeedWorld
         _logRead = null;
         Learned(new History(read.Page.Head.Generation, read.Page.Head.Incarnation), read.Page.Head.Head);
         _feed.Announce(read.Page.Head, read.Began, ++_tick);
-        var step = _subscription.Take(_feed, read.Asked, read.Page);
-        if (step.Kind == StepKind.Events)
+        _answer = (read.Asked, read.Page);
+    }
+
+    /// <summary>What the log answered comes frame by frame; anything may happen between two.</summary>
+    private bool TakeFrame()
+    {
+        if (_answer is not { } answer)
+        {
+            return false;
+        }
+
+        var (frame, left) = answer.Page.Cut(limit: 3, maxBytes: 60);
+        var step = _subscription.Take(_feed, answer.Asked, frame);
+        var isTaken = step.Kind == StepKind.Events;
+        _answer = isTaken && left is not null ? (step.Cursor, left) : null;
+        if (isTaken)
         {
             _client.Receive(step);
         }
+
+        return isTaken;
     }
 
     private static void Remove<T>(List<T> list, int choice)

@@ -59,7 +59,7 @@ internal sealed class WorldLog
         var events = Events
             .Select((body, i) => new LogEvent(i + 1, body))
             .Where(e => e.Position > Math.Max(after, Trimmed))
-            .Take(2)
+            .Take(8)
             .ToList();
         return new LogPage(Head, events, events.Count == 0 ? after : events[^1].Position);
     }

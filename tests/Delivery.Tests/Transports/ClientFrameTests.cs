@@ -60,6 +60,17 @@ public sealed class ClientFrameTests(SharedNode shared) : IClassFixture<SharedNo
         Assert.Equal(CloseCodes.TooBig, await CodeAfterAsync(new byte[ClientFrame.MaxBytes + 1].Select(_ => (byte)' ').ToArray()));
     }
 
+    [Fact]
+    public async Task An_unwanted_frame_right_behind_the_handshake_ends_the_connection_too()
+    {
+        using var client = await RawClient.UpgradeAsync(shared.Node, "", "hasty");
+        await client.WriteAsync([0x82, 0x82, 0, 0, 0, 0, (byte)'{', (byte)'}']);
+
+        // The close frame's code. Nobody answers it, so that the server ends the connection after two seconds.
+        var came = await client.ReadToEndAsync(within: TimeSpan.FromSeconds(8));
+        Assert.NotEqual(-1, came.AsSpan().IndexOf([(byte)(CloseCodes.PolicyViolation >> 8), (byte)(CloseCodes.PolicyViolation & 0xff)]));
+    }
+
     private async Task<int> CodeAfterAsync(byte[] frame, WebSocketMessageType type = WebSocketMessageType.Text)
     {
         await using var screen = await Screen.OpenAsync(shared.Node, Tokens.Of("malformed"));

@@ -23,6 +23,25 @@ internal sealed class RawClient : IDisposable
         node, $"/v1/events?{query}", user,
         "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
 
+    public ValueTask WriteAsync(byte[] bytes) => _tcp.GetStream().WriteAsync(bytes, TestContext.Current.CancellationToken);
+
+    /// <summary>All that comes until the server ends the connection, in good order or not.</summary>
+    public async Task<byte[]> ReadToEndAsync(TimeSpan within)
+    {
+        using var bound = new CancellationTokenSource(within);
+        using var all = new MemoryStream();
+        try
+        {
+            await _tcp.GetStream().CopyToAsync(all, bound.Token);
+        }
+        catch (IOException)
+        {
+            // Reset.
+        }
+
+        return all.ToArray();
+    }
+
     /// <summary>Reads so many bytes at a given rate; fewer when the server ended the connection.</summary>
     public async Task<int> ReadSlowlyAsync(int bytes, int bytesPerSecond)
     {

@@ -229,7 +229,9 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     /// <summary>A run under way on a worker that then renews nothing any more.</summary>
     private async Task<RunKey> ClaimAndDieAsync(string agent)
     {
-        var dying = await StartWorkerAsync(new FakeTimeProvider(), (_, ct) => Task.Delay(Timeout.Infinite, ct));
+        // With room for this run alone: its first look for queued ones may come late.
+        var dying = await StartWorkerAsync(
+            new FakeTimeProvider(), (_, ct) => Task.Delay(Timeout.Infinite, ct), ("Worker:MaxConcurrentRuns", "1"));
         var run = await AskAsync(agent);
         await dying.NudgeAsync(run);
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
