@@ -129,17 +129,7 @@ internal sealed class FeedTail(StreamKey stream)
     public IReadOnlyList<ReadOnlyMemory<byte>> Read(long after, int limit, long maxBytes)
     {
         var start = _empty + (int)(after + 1 - _first);
-        var end = start;
-        for (long bytes = 0; end < _slots.Count && end - start < limit; end++)
-        {
-            bytes += _slots[end].Length;
-            if (bytes > maxBytes && end > start)
-            {
-                break;
-            }
-        }
-
-        return _slots.GetRange(start, end - start);
+        return _slots.GetRange(start, FrameCut.Count(_slots, start, static body => body.Length, limit, maxBytes));
     }
 
     /// <summary>Drops the oldest events until the tail is within bounds; nothing is kept of an event that alone exceeds them.</summary>

@@ -19,16 +19,7 @@ internal static class LogPages
     /// <summary>Parts a page: what one frame takes, one event at least, and what is left; null for nothing.</summary>
     public static (LogPage Frame, LogPage? Left) Cut(this LogPage page, int limit, int maxBytes)
     {
-        var count = 0;
-        for (long bytes = 0; count < page.Events.Count && count < limit; count++)
-        {
-            bytes += page.Events[count].Body.Length;
-            if (bytes > maxBytes && count > 0)
-            {
-                break;
-            }
-        }
-
+        var count = FrameCut.Count(page.Events, 0, static e => e.Body.Length, limit, maxBytes);
         return count == page.Events.Count
             ? (page, null)
             : (page with { Events = [.. page.Events.Take(count)] }, page with { Events = [.. page.Events.Skip(count)] });

@@ -51,8 +51,6 @@ internal sealed class Connection(Caller caller, string? client, TimeProvider tim
         Signal.Pulse();
     }
 
-    public void Pulse() => Signal.Pulse();
-
     public void Dispose() => Signal.Dispose();
 
     private static long TicksOf(DateTimeOffset? expires) => expires?.UtcTicks ?? Never;

@@ -152,7 +152,7 @@ internal sealed class Connections : IDisposable
 
         foreach (var connection in all)
         {
-            connection.Pulse();
+            connection.Signal.Pulse();
         }
     }
 }

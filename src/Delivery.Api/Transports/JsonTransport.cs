@@ -23,7 +23,7 @@ internal sealed class JsonTransport(
         }
 
         metrics.Connected(Transport, 1);
-        await using var gone = context.RequestAborted.Register(connection.Pulse);
+        await using var gone = context.RequestAborted.Register(connection.Signal.Pulse);
         try
         {
             await using var subscription = new Subscription(services, connection, request.Start, cursorIsAck: true);

@@ -26,7 +26,7 @@ internal sealed class PushLoop(
         Connection connection, Subscription subscription, IFrameSink sink, CancellationToken cancellationToken)
     {
         metrics.Connected(sink.Transport, 1);
-        await using var gone = cancellationToken.UnsafeRegister(static connection => ((Connection)connection!).Pulse(), connection);
+        await using var gone = cancellationToken.UnsafeRegister(static signal => ((Signal)signal!).Pulse(), connection.Signal);
         try
         {
             await SettleAsync(connection, subscription, cancellationToken);

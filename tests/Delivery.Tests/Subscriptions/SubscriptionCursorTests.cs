@@ -87,6 +87,20 @@ public sealed class SubscriptionCursorTests
     }
 
     [Fact]
+    public void What_the_log_answered_before_it_went_back_is_not_sent()
+    {
+        Announce(4);
+        var start = new Cursor(Here, 1);
+        var cursor = Connect(start);
+        var answer = new LogPage(new StreamHead(1, 1, 4, 0), [.. Enumerable.Range(2, 3).Select(i => new LogEvent(i, Encoding.UTF8.GetBytes($"e{i}")))], 4);
+        Announce(3);
+        Assert.Equal(StepKind.Wait, cursor.Take(_feed, start, answer).Kind);
+
+        var step = cursor.Take(_feed, start, answer.Cut(2, int.MaxValue).Frame);
+        Assert.Equal((StepKind.Events, 2, 2), (step.Kind, step.First, step.Bodies.Count));
+    }
+
+    [Fact]
     public void Retention_that_overtook_the_cursor_is_an_explicit_reset_unless_the_tail_still_has_what_follows()
     {
         Offer(3, "e3", "e4");

@@ -80,9 +80,10 @@ public sealed class SlowClientTests
         }
 
         Assert.Equal(cursors, came);
+        Assert.All(sizes, size => Assert.InRange(size, 1, 8_192 * 5 / 4));
 
         // At first it is not known how many events a frame takes.
-        Assert.All(sizes[1..^1], size => Assert.InRange(size, 7_000, 8_192 * 5 / 4));
+        Assert.All(sizes[1..^1], size => Assert.InRange(size, 7_000, int.MaxValue));
     }
 
     [Fact]

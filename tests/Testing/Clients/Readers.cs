@@ -190,6 +190,7 @@ public static class Readers
             }
 
             history.Ended();
+            // As a browser, it does not come back in the same moment; nothing is waited for.
             await Task.Delay(Random.Shared.Next(20, 200), CancellationToken.None);
         }
     }

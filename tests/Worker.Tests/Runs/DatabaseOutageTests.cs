@@ -74,7 +74,7 @@ public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
         var target = new NpgsqlConnectionStringBuilder(ConnectionString);
         await using var network = new FaultProxy(target.Host!, target.Port);
         var worker = await StartWorkerAsync(
-            (_, ct) => Task.Delay(Timeout.Infinite, ct),
+            (_, ct) => UntilCancelledAsync(ct),
             ("Persistence:ConnectionString", network.Behind(ConnectionString)), ("Worker:Lease", "00:00:02"));
         var run = await AskAsync("resumable");
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
@@ -113,7 +113,7 @@ public sealed class DatabaseOutageTests() : WorkerSuite("postgres")
     /// <summary>Of a worker whose clock stands still, so that it renews nothing.</summary>
     private async Task<RunKey> SilentRunAsync()
     {
-        var silent = await StartWorkerAsync(new FakeTimeProvider(), (_, ct) => Task.Delay(Timeout.Infinite, ct));
+        var silent = await StartWorkerAsync(new FakeTimeProvider(), (_, ct) => UntilCancelledAsync(ct));
         var run = await AskAsync("resumable");
         await silent.NudgeAsync(run);
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));

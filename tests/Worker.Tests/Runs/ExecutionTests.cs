@@ -75,7 +75,7 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     {
         // Not started, so that it renews nothing.
         var worker = NewWorker();
-        worker.Script.Body = (_, ct) => Task.Delay(Timeout.Infinite, ct);
+        worker.Script.Body = (_, ct) => UntilCancelledAsync(ct);
         var run = await AskAsync();
         await worker.NudgeAsync(run);
         await Eventually.HoldsAsync("the agent works", () => HasAsync(run, EventTypes.AgentStarted));
@@ -87,7 +87,7 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task A_cancel_whose_message_was_lost_is_read_at_lease_renewal()
     {
-        await StartWorkerAsync((_, ct) => Task.Delay(Timeout.Infinite, ct));
+        await StartWorkerAsync((_, ct) => UntilCancelledAsync(ct));
         var run = await AskAsync();
         await Eventually.HoldsAsync("the agent works", () => HasAsync(run, EventTypes.AgentStarted));
         await Runs.RequestCancelAsync(run.Stream, run.Run, Stop);
@@ -97,7 +97,7 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task An_agent_that_returns_on_its_cancelled_token_is_cancelled_not_completed()
     {
-        await StartWorkerAsync((_, ct) => Task.Delay(Timeout.Infinite, ct).ContinueWith(_ => { }, TaskScheduler.Default));
+        await StartWorkerAsync((_, ct) => UntilCancelledAsync(ct).ContinueWith(_ => { }, TaskScheduler.Default));
         var run = await AskAsync();
         await Eventually.HoldsAsync("the agent works", () => HasAsync(run, EventTypes.AgentStarted));
         await Runs.RequestCancelAsync(run.Stream, run.Run, Stop);
@@ -147,7 +147,7 @@ public abstract class ExecutionTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task An_agent_that_takes_too_long_is_stopped()
     {
-        await StartWorkerAsync((_, ct) => Task.Delay(Timeout.Infinite, ct), ("Worker:MaxRunTime", "00:00:01"));
+        await StartWorkerAsync((_, ct) => UntilCancelledAsync(ct), ("Worker:MaxRunTime", "00:00:01"));
         Assert.Equal("timed_out", (await EndsAsync(await AskAsync(), RunStatus.Failed))[^1].Text("reason"));
     }
 

@@ -156,7 +156,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
         var cancelled = new TaskCompletionSource();
         var sleeper = await StartWorkerAsync(clock, async (_, ct) =>
         {
-            await Task.Delay(Timeout.Infinite, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await UntilCancelledAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancelled.SetResult();
         });
         var run = await AskAsync("resumable");
@@ -186,7 +186,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
         var stopping = await StartWorkerAsync(async (context, ct) =>
         {
             await context.MessageDeltaAsync("half an ans", ct);
-            await Task.Delay(Timeout.Infinite, ct);
+            await UntilCancelledAsync(ct);
         });
         var run = await AskAsync("resumable");
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentMessage));
@@ -219,7 +219,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     [Fact]
     public async Task What_does_not_finish_while_its_worker_stops_ends_as_worker_lost_right_away()
     {
-        var stopping = await StartWorkerAsync((_, ct) => Task.Delay(Timeout.Infinite, ct), ("Worker:StopGrace", "00:00:00.2"));
+        var stopping = await StartWorkerAsync((_, ct) => UntilCancelledAsync(ct), ("Worker:StopGrace", "00:00:00.2"));
         var run = await AskAsync();
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));
         await stopping.StopAsync(Stop);
@@ -231,7 +231,7 @@ public abstract class LostWorkerTests(string provider) : WorkerSuite(provider)
     {
         // With room for this run alone: its first look for queued ones may come late.
         var dying = await StartWorkerAsync(
-            new FakeTimeProvider(), (_, ct) => Task.Delay(Timeout.Infinite, ct), ("Worker:MaxConcurrentRuns", "1"));
+            new FakeTimeProvider(), (_, ct) => UntilCancelledAsync(ct), ("Worker:MaxConcurrentRuns", "1"));
         var run = await AskAsync(agent);
         await dying.NudgeAsync(run);
         await Eventually.HoldsAsync("the run is under way", () => HasAsync(run, EventTypes.AgentStarted));

@@ -43,7 +43,7 @@ public sealed class ToolCallTests() : WorkerSuite("sqlite")
                 "slow", null, async token =>
                 {
                     await bound.CancelAsync();
-                    await Task.Delay(Timeout.Infinite, token);
+                    await UntilCancelledAsync(token);
                     return 0;
                 }, bound.Token));
         });

@@ -64,6 +64,9 @@ public abstract class WorkerSuite(string provider) : IAsyncLifetime
         return worker;
     }
 
+    /// <summary>What an agent does that never ends by itself.</summary>
+    protected static Task UntilCancelledAsync(CancellationToken cancellationToken) => new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+
     protected Task<TestWorker> StartWorkerAsync(Func<AgentRunContext, CancellationToken, Task> script, params (string Key, string? Value)[] settings) =>
         StartWorkerAsync(TimeProvider.System, script, settings);
 
