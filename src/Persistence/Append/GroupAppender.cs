@@ -113,6 +113,9 @@ internal sealed partial class GroupAppender(
         while (TakeGroup() is { } group)
         {
             await WriteAsync(group);
+
+            // Those who were answered come first: what they append at once is in the next group, which else would be tiny.
+            await Task.Yield();
         }
     }
 

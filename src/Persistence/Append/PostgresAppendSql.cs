@@ -82,7 +82,7 @@ internal static class PostgresAppendSql
 
     /// <summary>$1 streams, $2 heads.</summary>
     public const string AdvanceHeads = """
-        insert into pipeline.stream_head (stream, head) select * from unnest($1, $2)
+        insert into pipeline.stream_head (stream, head) select unnest($1), unnest($2)
         on conflict (stream) do update set head = excluded.head
         """;
 
@@ -96,8 +96,8 @@ internal static class PostgresAppendSql
           input, first_position, requested_at, started_at, ended_at)
         select i.stream, i.run, i.thread, '', coalesce(i.ending, 1), 0, 1, i.lease, i.last_sequence, false,
                '', i.first_position, $9, case when i.has_started then $9 end, case when i.ending is not null then $9 end
-        from unnest($1, $2, $3, $4, $5, $6, $7, $8)
-          as i(stream, run, thread, ending, lease, last_sequence, has_started, first_position)
+        from (select unnest($1) as stream, unnest($2) as run, unnest($3) as thread, unnest($4) as ending, unnest($5) as lease,
+                     unnest($6) as last_sequence, unnest($7) as has_started, unnest($8) as first_position) i
         on conflict (stream, run) do update set
           last_sequence = excluded.last_sequence,
           status = case when excluded.ended_at is null then r.status else excluded.status end,
