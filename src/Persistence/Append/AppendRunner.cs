@@ -98,7 +98,7 @@ internal sealed partial class AppendRunner(
 
     /// <summary>Whether <paramref name="found"/> is what <paramref name="unsettled"/> stored: then that one was committed.</summary>
     public AppendResult? Settle(StoredAppend? unsettled, StoredAppend found) =>
-        unsettled?.Units[0].Result is { } before && found.Units[0].Result is { } now
+        unsettled?.Units[0].Appended is { } before && found.Units[0].Appended is { } now
             && now.Events.Select(e => e.Position).SequenceEqual(before.Events.Select(e => e.Position))
             && now.Events.All(e => e.Duplicate)
                 ? Committed(unsettled)

@@ -217,7 +217,7 @@ internal sealed partial class GroupAppender(
             }
             else
             {
-                Done.TrySetResult(outcome.Skipped ? null : outcome.Result);
+                Done.TrySetResult(outcome.Appended);
             }
         }
     }

@@ -9,9 +9,9 @@ internal sealed record StoredAppend(IReadOnlyList<UnitOutcome> Units, CommittedB
 
 /// <summary>Exactly one of the three is set.</summary>
 /// <param name="Skipped">A head was missing or locked, and the append was not to wait.</param>
-internal sealed record UnitOutcome(AppendResult? Result, AppendRejectedException? Rejection, bool Skipped)
+internal sealed record UnitOutcome(AppendResult? Appended, AppendRejectedException? Rejection, bool Skipped)
 {
-    public AppendResult ResultOrThrow() => Result
+    public AppendResult ResultOrThrow() => Appended
         ?? throw (Rejection as Exception ?? new InvalidOperationException("A unit was skipped by an append that waits"));
 
     public static UnitOutcome From(IReadOnlyList<NewEvent> unit, List<AppendRow> rows, long generation)

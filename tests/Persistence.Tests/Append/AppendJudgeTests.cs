@@ -51,7 +51,7 @@ public sealed class AppendJudgeTests
         var plan = Judge(Lookup(head: 0), [first], [retry], [other]);
 
         Assert.Single(plan.Events);
-        Assert.True(plan.Outcomes[1].Result!.Events[0].Duplicate);
+        Assert.True(plan.Outcomes[1].Appended!.Events[0].Duplicate);
         Assert.Equal(AppendRejection.IdConflict, plan.Outcomes[2].Rejection!.Reason);
     }
 
@@ -66,7 +66,7 @@ public sealed class AppendJudgeTests
 
         Assert.True(plan.StoresNothing);
         Assert.Null(plan.Stored.Batch);
-        Assert.Equal((3, 2), (plan.Outcomes[0].Result!.Events[0].Position, plan.Outcomes[0].Result!.Events[0].Sequence));
+        Assert.Equal((3, 2), (plan.Outcomes[0].Appended!.Events[0].Position, plan.Outcomes[0].Appended!.Events[0].Sequence));
     }
 
     [Theory]

@@ -190,8 +190,9 @@ public static class Readers
             }
 
             history.Ended();
-            // As a browser, it does not come back in the same moment; nothing is waited for.
-            await Task.Delay(Random.Shared.Next(20, 200), CancellationToken.None);
+
+            // The client's own back-off, as a browser has one: no condition ends it but the end of the test.
+            await Task.Delay(Random.Shared.Next(20, 200), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
