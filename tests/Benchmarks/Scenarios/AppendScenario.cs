@@ -9,10 +9,10 @@ internal sealed class AppendScenario(int unit) : Scenario
 
     public override async Task<Sample> RunAsync(Stage stage)
     {
-        var seconds = stage.Pick(8, 2);
+        var seconds = stage.Pick(8, 1);
         var producer = stage.Start<Producer>();
         var load = new AppendLoad("append", Writers, Writers, unit, seconds);
-        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 2) });
+        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 1) });
         Appended appended = null!;
         var costs = await stage.MeasureAsync(async () => appended = await producer.AskAsync<Appended>(load));
         var verdict = await LogCheck.RunAsync(stage, load.Prefix, appended.Heads);

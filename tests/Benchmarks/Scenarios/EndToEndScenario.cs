@@ -11,11 +11,11 @@ internal sealed class EndToEndScenario(int users) : Scenario
 
     public override async Task<Sample> RunAsync(Stage stage)
     {
-        var seconds = stage.Pick(8, 2);
+        var seconds = stage.Pick(8, 1);
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", users));
         var load = new AppendLoad("user", users, Writers: users, Unit, seconds);
-        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 2) });
+        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 1) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
 

@@ -10,10 +10,10 @@ internal sealed class GroupScenario : Scenario
 
     public override async Task<Sample> RunAsync(Stage stage)
     {
-        var seconds = stage.Pick(8, 2);
+        var seconds = stage.Pick(8, 1);
         var producer = stage.Start<Producer>();
         var load = new AppendLoad("group", Runs, Runs, Unit: 1, seconds);
-        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 2) });
+        await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(12, 1) });
         Appended fast = null!, paced = null!;
         var costs = await stage.MeasureAsync(async () => fast = await producer.AskAsync<Appended>(load));
         paced = await producer.AskAsync<Appended>(load with { PerSecond = Runs * PerRun });

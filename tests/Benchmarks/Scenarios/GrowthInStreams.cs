@@ -20,7 +20,7 @@ internal sealed class GrowthInStreams : GrowthScenario
         var load = new AppendLoad("user", Users, Users, Unit: 1, Seconds(stage), PerSecond / 2);
         await Task.WhenAll(
             WarmAsync(stage, producer, screens, load),
-            crowd.AskAsync<Appended>(load with { Prefix = "warm", Seconds = stage.Pick(15, 2) }));
+            crowd.AskAsync<Appended>(load with { Prefix = "warm", Seconds = stage.Pick(15, 1) }));
 
         var (rows, verdict, costs) = (new List<(string, double)>(), default(Verdict), default(Costs));
         foreach (var streams in stage.Pick<int[]>([100, 1_000, 10_000, 100_000], [100, 10_000]))

@@ -9,7 +9,7 @@ internal abstract class GrowthScenario : Scenario
     protected const double PerSecond = 1_000;
 
     /// <summary>For how long each size is measured.</summary>
-    protected static double Seconds(Stage stage) => stage.Pick(15, 2);
+    protected static double Seconds(Stage stage) => stage.Pick(15, 1);
 
     /// <summary>As fast as it goes, for code that is busy to be compiled again; then at the rate that is measured, until that is done.</summary>
     protected static async Task WarmAsync(Stage stage, RoleProcess producer, RoleProcess screens, AppendLoad load)

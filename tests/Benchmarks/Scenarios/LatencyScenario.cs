@@ -15,8 +15,8 @@ internal sealed class LatencyScenario : Scenario
     {
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", Users));
-        var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 5), PerSecond);
-        var warm = await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 2) });
+        var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 2), PerSecond);
+        var warm = await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 1) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
         Appended appended = null!;
@@ -52,6 +52,6 @@ internal sealed class LatencyScenario : Scenario
     {
         var stack = await OrdinaryStack.StartAsync(stage, Users);
         var rate = await stack.HoldsAsync(PerSecond, stage.Pick(5, 2)) ? PerSecond : LowPerSecond;
-        return (await stack.RunAsync(stage.Pick(15, 3), rate), rate);
+        return (await stack.RunAsync(stage.Pick(15, 2), rate), rate);
     }
 }

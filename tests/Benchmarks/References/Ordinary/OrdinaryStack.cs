@@ -24,7 +24,7 @@ internal sealed class OrdinaryStack
         var addresses = await Task.WhenAll(nodes.Select(node => node.AskAsync<NodeAddress>(new TellAddress())));
         var stack = new OrdinaryStack(users, stage.Start<OrdinaryProducer>(), stage.Start<OrdinaryScreens>());
         await stack._screens.AskAsync<Connected>(new ConnectScreens([.. addresses.Select(address => address.Url)], Prefix, users));
-        await stack.RunAsync(stage.Pick(6, 2));
+        await stack.RunAsync(stage.Pick(6, 1));
         return stack;
     }
 
