@@ -37,11 +37,12 @@ internal sealed record Costs(IReadOnlyDictionary<string, double> Cpu, long WalBy
 /// <summary>In milliseconds.</summary>
 internal sealed record Latency(double P50, double P99, double P999)
 {
-    public static Latency Of(List<float> milliseconds)
+    /// <param name="milliseconds">Sorted in place.</param>
+    public static Latency Of(float[] milliseconds)
     {
-        milliseconds.Sort();
+        Array.Sort(milliseconds);
         return new Latency(At(0.5), At(0.99), At(0.999));
 
-        double At(double share) => milliseconds.Count == 0 ? 0 : milliseconds[(int)(milliseconds.Count * share)];
+        double At(double share) => milliseconds.Length == 0 ? 0 : milliseconds[(int)(milliseconds.Length * share)];
     }
 }

@@ -46,7 +46,7 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
         return new Appended(heads, heads.Sum() - before, began, seconds, Latency.Of(durable));
     }
 
-    private async Task<List<float>> AppendAsFastAsItGoesAsync(AppendLoad load, long[] heads)
+    private async Task<float[]> AppendAsFastAsItGoesAsync(AppendLoad load, long[] heads)
     {
         var began = Stopwatch.GetTimestamp();
         var durable = await Task.WhenAll(Enumerable.Range(0, load.Writers).Select(writer => Task.Run(async () =>
@@ -67,26 +67,35 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
     private static int Next(int stream, int writer, AppendLoad load) =>
         stream + load.Writers < load.Streams ? stream + load.Writers : writer;
 
-    private async Task<List<float>> AppendPacedAsync(AppendLoad load, long[] heads, double rate)
+    private async Task<float[]> AppendPacedAsync(AppendLoad load, long[] heads, double rate)
     {
         var began = Stopwatch.GetTimestamp();
-        var appends = new List<Task<float>>();
+        var durable = new float[(int)Math.Ceiling(load.Seconds * rate / load.Unit)];
+        var underWay = new Queue<Task>();
         var next = (long[])heads.Clone();
-        for (var n = 0; n < load.Seconds * rate / load.Unit; n++)
+        for (var n = 0; n < durable.Length; n++)
         {
             while (Stopwatch.GetElapsedTime(began).TotalSeconds * rate < n * load.Unit)
             {
                 await Task.Delay(1);
             }
 
+            // What has ended is let go: garbage collections of this process are in the figures.
+            while (underWay.TryPeek(out var oldest) && oldest.IsCompleted)
+            {
+                await underWay.Dequeue();
+            }
+
             var stream = n % load.Streams;
-            appends.Add(AppendAsync(load, stream, next[stream] + 1));
+            underWay.Enqueue(AppendToAsync(stream, next[stream] + 1, n));
             next[stream] += load.Unit;
         }
 
-        var durable = await Task.WhenAll(appends);
+        await Task.WhenAll(underWay);
         next.CopyTo(heads, 0);
-        return [.. durable];
+        return durable;
+
+        async Task AppendToAsync(int stream, long firstSequence, int n) => durable[n] = await AppendAsync(load, stream, firstSequence);
     }
 
     private async Task<float> AppendAsync(AppendLoad load, int stream, long firstSequence)

@@ -62,7 +62,6 @@ public sealed class HostProcess : IAsyncDisposable
         var start = HostProgram.StartInfo(project, settings, arguments);
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
         start.Environment["ASPNETCORE_ENVIRONMENT"] = settings.GetValueOrDefault("ASPNETCORE_ENVIRONMENT", "Development");
-        start.Environment["DOTNET_gcServer"] = "0";
         var host = new HostProcess(project, url, start, links);
         try
         {
