@@ -18,7 +18,7 @@ internal sealed class FanoutScenario(int unit) : Scenario
         var sockets = stage.Pick(MostSockets, 200);
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", Users: 1, sockets));
-        var load = new AppendLoad("user", Streams: 1, Writers: 1, unit, stage.Pick(5, 2));
+        var load = new AppendLoad("user", Streams: 1, Writers: 1, unit, stage.Pick(5, 1));
         var warm = await producer.AskAsync<Appended>(load with { Seconds = 2 });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());

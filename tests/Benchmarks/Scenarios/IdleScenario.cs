@@ -53,7 +53,7 @@ internal sealed class IdleScenario : Scenario
 
         await screens.AskAsync<Connected>(new ConnectScreens([url], prefix, count, AtOnce: AtOnce));
         await ProcessMemory.SettledAsync(process);
-        var seconds = stage.Pick(30, 2);
+        var seconds = stage.Pick(30, 1);
 
         // Nothing is to happen for so long: that is what is measured.
         var costs = await stage.MeasureAsync(() => Task.Delay(TimeSpan.FromSeconds(seconds)));

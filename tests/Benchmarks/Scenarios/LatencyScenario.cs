@@ -15,9 +15,9 @@ internal sealed class LatencyScenario : Scenario
     {
         var (producer, screens) = (stage.Start<Producer>(), stage.Start<Screens>());
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", Users));
-        var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 2), PerSecond);
+        var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 1), PerSecond);
 
-        // As fast as it goes, then at the rate that is measured, which takes other ways: all is compiled that often.
+        // As fast as it goes, then at the rate that is measured, which takes other ways through the code: both are to be compiled.
         await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 1) });
         var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(10, 1) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
@@ -54,7 +54,7 @@ internal sealed class LatencyScenario : Scenario
     private static async Task<(OrdinaryRun Run, int PerSecond)> RunOrdinaryAsync(Stage stage)
     {
         var stack = await OrdinaryStack.StartAsync(stage, Users);
-        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(10, 2)) ? PerSecond : LowPerSecond;
-        return (await stack.RunAsync(stage.Pick(15, 2), rate), rate);
+        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(10, 1)) ? PerSecond : LowPerSecond;
+        return (await stack.RunAsync(stage.Pick(15, 1), rate), rate);
     }
 }
