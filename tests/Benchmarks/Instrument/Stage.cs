@@ -23,7 +23,10 @@ internal sealed class Stage : IAsyncDisposable
 
     public static async Task<Stage> SetAsync(Scenario scenario, PostgresServer postgres, RabbitServer rabbit, bool isQuick)
     {
-        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: scenario.Settings);
+        // Hosts, and the processes that load them, collect garbage as hosts are shipped.
+        var settings = new Dictionary<string, string>(scenario.Settings);
+        settings.TryAdd("DOTNET_gcServer", "1");
+        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: settings);
         return new Stage(cluster, postgres, rabbit, isQuick);
     }
 

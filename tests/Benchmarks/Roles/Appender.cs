@@ -80,10 +80,10 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
                 await Task.Delay(1);
             }
 
-            // What has ended is let go: garbage collections of this process are in the figures.
-            while (underWay.TryPeek(out var oldest) && oldest.IsCompleted)
+            // What went well is let go: garbage collections of this process are in the figures.
+            while (underWay.TryPeek(out var oldest) && oldest.IsCompletedSuccessfully)
             {
-                await underWay.Dequeue();
+                _ = underWay.Dequeue();
             }
 
             var stream = n % load.Streams;

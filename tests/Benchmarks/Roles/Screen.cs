@@ -13,6 +13,7 @@ internal sealed class Screen : IAsyncDisposable
 {
     private readonly ClientWebSocket _socket = new();
     private readonly Lock _lock = new();
+    private readonly List<float> _latencies = [];
     private TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _awaited = long.MaxValue;
     private long _position;
@@ -29,7 +30,16 @@ internal sealed class Screen : IAsyncDisposable
     public long Counted { get; private set; }
 
     /// <summary>From call to socket, of events appended since the counting began.</summary>
-    public List<float> Latencies { get; } = [];
+    public float[] Latencies
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _latencies];
+            }
+        }
+    }
 
     public static async Task<Screen> OpenAsync(string node, string token, string? after)
     {
@@ -73,7 +83,7 @@ internal sealed class Screen : IAsyncDisposable
         lock (_lock)
         {
             Counted = 0;
-            Latencies.Clear();
+            _latencies.Clear();
         }
     }
 
@@ -140,6 +150,6 @@ internal sealed class Screen : IAsyncDisposable
         (_doubled, _disordered) = (_doubled + (position <= _position ? 1 : 0), _disordered + (position > _position + 1 ? 1 : 0));
         (_position, LastAt) = (Math.Max(position, _position), now);
         Counted++;
-        Latencies.Add((float)Stopwatch.GetElapsedTime(called, now).TotalMilliseconds);
+        _latencies.Add((float)Stopwatch.GetElapsedTime(called, now).TotalMilliseconds);
     }
 }

@@ -9,6 +9,7 @@ internal sealed class OrdinaryScreen : IAsyncDisposable
 {
     private readonly HubConnection _connection;
     private readonly Lock _lock = new();
+    private readonly List<float> _latencies = [];
     private readonly HashSet<long> _seen = [];
     private TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _awaited = long.MaxValue;
@@ -28,7 +29,16 @@ internal sealed class OrdinaryScreen : IAsyncDisposable
     public long LastAt { get; private set; }
 
     /// <summary>From call to screen, of events since the counting began.</summary>
-    public List<float> Latencies { get; } = [];
+    public float[] Latencies
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _latencies];
+            }
+        }
+    }
 
     public static async Task<OrdinaryScreen> OpenAsync(string node, string user, CancellationToken cancellationToken)
     {
@@ -68,7 +78,7 @@ internal sealed class OrdinaryScreen : IAsyncDisposable
         lock (_lock)
         {
             (_doubled, _disordered) = (0, 0);
-            Latencies.Clear();
+            _latencies.Clear();
         }
     }
 
@@ -84,7 +94,7 @@ internal sealed class OrdinaryScreen : IAsyncDisposable
             _doubled += isNew ? 0 : 1;
             _disordered += isNew && received.Sequence < _newest ? 1 : 0;
             (_newest, LastAt) = (Math.Max(received.Sequence, _newest), now);
-            Latencies.Add((float)Stopwatch.GetElapsedTime(called, now).TotalMilliseconds);
+            _latencies.Add((float)Stopwatch.GetElapsedTime(called, now).TotalMilliseconds);
             if (_seen.Count >= _awaited)
             {
                 _reached.TrySetResult();

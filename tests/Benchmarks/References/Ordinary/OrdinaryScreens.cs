@@ -53,7 +53,7 @@ internal sealed class OrdinaryScreens : IRole<OrdinaryScreens>
             .WaitAsync(TimeSpan.FromSeconds(events.Seconds)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return new Received(
             screens.Max(s => s.First.LastAt),
-            screens.Sum(s => s.First.Latencies.Count),
+            screens.Sum(s => s.First.Latencies.Length),
             Latency.Of([.. screens.SelectMany(s => s.First.Latencies)]),
             Latency.Of([.. screens.Select(s => (float)Stopwatch.GetElapsedTime(s.First.OpenedAt, s.First.LastAt).TotalMilliseconds)]),
             screens.Aggregate(default(Verdict), (sum, s) => sum + s.First.Judge(s.Second)));
