@@ -54,7 +54,7 @@ internal sealed class LatencyScenario : Scenario
     private static async Task<(OrdinaryRun Run, int PerSecond)> RunOrdinaryAsync(Stage stage)
     {
         var stack = await OrdinaryStack.StartAsync(stage, Users);
-        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(10, 1)) ? PerSecond : LowPerSecond;
+        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(10, 2)) ? PerSecond : LowPerSecond;
         return (await stack.RunAsync(stage.Pick(15, 1), rate), rate);
     }
 }
