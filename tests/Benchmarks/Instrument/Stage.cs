@@ -23,10 +23,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public static async Task<Stage> SetAsync(Scenario scenario, PostgresServer postgres, RabbitServer rabbit, bool isQuick)
     {
-        // Hosts, and the processes that load them, collect garbage as hosts are shipped.
-        var settings = new Dictionary<string, string>(scenario.Settings);
-        settings.TryAdd("DOTNET_gcServer", "1");
-        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: settings);
+        var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: scenario.Settings);
         return new Stage(cluster, postgres, rabbit, isQuick);
     }
 

@@ -69,6 +69,7 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
 
     private async Task<float[]> AppendPacedAsync(AppendLoad load, long[] heads, double rate)
     {
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
         var began = Stopwatch.GetTimestamp();
         var durable = new float[(int)Math.Ceiling(load.Seconds * rate / load.Unit)];
         var underWay = new Queue<Task>();
@@ -77,7 +78,7 @@ internal sealed class Appender(Func<AppendUnit, Task> append)
         {
             while (Stopwatch.GetElapsedTime(began).TotalSeconds * rate < n * load.Unit)
             {
-                await Task.Delay(1);
+                await tick.WaitForNextTickAsync();
             }
 
             // What went well is let go: garbage collections of this process are in the figures.

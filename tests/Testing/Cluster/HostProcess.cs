@@ -62,9 +62,6 @@ public sealed class HostProcess : IAsyncDisposable
         var start = HostProgram.StartInfo(project, settings, arguments);
         start.Environment["ASPNETCORE_URLS"] = url.ToString();
         start.Environment["ASPNETCORE_ENVIRONMENT"] = settings.GetValueOrDefault("ASPNETCORE_ENVIRONMENT", "Development");
-
-        // Many hosts share a machine in a test: each collects garbage for itself, not for the machine.
-        start.Environment["DOTNET_gcServer"] = settings.GetValueOrDefault("DOTNET_gcServer", "0");
         var host = new HostProcess(project, url, start, links);
         try
         {

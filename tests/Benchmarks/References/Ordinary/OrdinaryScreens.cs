@@ -51,10 +51,11 @@ internal sealed class OrdinaryScreens : IRole<OrdinaryScreens>
         var screens = _screens.Zip(events.Heads).ToList();
         await Task.WhenAll(screens.Select(s => s.First.ReachAsync(s.Second)))
             .WaitAsync(TimeSpan.FromSeconds(events.Seconds)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        float[] latencies = [.. screens.SelectMany(s => s.First.Latencies)];
         return new Received(
             screens.Max(s => s.First.LastAt),
-            screens.Sum(s => s.First.Latencies.Length),
-            Latency.Of([.. screens.SelectMany(s => s.First.Latencies)]),
+            latencies.Length,
+            Latency.Of(latencies),
             Latency.Of([.. screens.Select(s => (float)Stopwatch.GetElapsedTime(s.First.OpenedAt, s.First.LastAt).TotalMilliseconds)]),
             screens.Aggregate(default(Verdict), (sum, s) => sum + s.First.Judge(s.Second)));
     }
