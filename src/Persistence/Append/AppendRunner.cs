@@ -69,7 +69,9 @@ internal sealed partial class AppendRunner(
     private async Task<StoredAppend> TransactAsync(
         IReadOnlyList<IReadOnlyList<NewEvent>> units, bool wait, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var connection = wait
+            ? await database.OpenAsync(cancellationToken)
+            : await database.Log.OpenForGroupAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         var plan = await database.Log.PlanAsync(transaction, units, Mode(wait), cancellationToken);
         if (plan.StoresNothing)

@@ -12,7 +12,9 @@ internal sealed partial class GroupAppender(
     PipelineDatabase database, AppendRunner runner, IOptions<PersistenceOptions> options, TimeProvider time,
     ILogger<GroupAppender> logger) : IAsyncDisposable
 {
-    private const int Writers = 2;
+    /// <summary>Groups written at a time.</summary>
+    public const int Writers = 2;
+
     private const int GroupEvents = 500;
     private const long GroupBytes = 4L * 1024 * 1024;
 

@@ -12,6 +12,9 @@ internal abstract class LogStore : IAsyncDisposable
     /// <summary>An open connection of the process's own, which no ambient transaction enlists.</summary>
     public abstract Task<DbConnection> OpenAsync(CancellationToken cancellationToken);
 
+    /// <summary>The same for the transaction of a group, of which a process has <see cref="GroupAppender.Writers"/> at a time.</summary>
+    public virtual Task<DbConnection> OpenForGroupAsync(CancellationToken cancellationToken) => OpenAsync(cancellationToken);
+
     /// <summary>Name of the EF Core provider that a caller's context must have.</summary>
     public abstract string ProviderName { get; }
 

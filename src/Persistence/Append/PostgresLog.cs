@@ -12,6 +12,7 @@ internal sealed class PostgresLog : LogStore
     private readonly PersistenceOptions _options;
     private readonly TimeProvider _time;
     private readonly NpgsqlDataSource _source;
+    private readonly NpgsqlDataSource _groups;
     private readonly DbContextOptions<PostgresPipelineContext> _contextOptions;
     private readonly PostgresReads _reads;
 
@@ -19,7 +20,14 @@ internal sealed class PostgresLog : LogStore
     {
         _options = options;
         _time = time;
-        _source = NpgsqlDataSource.Create(Settings(options, applicationName));
+        var settings = Settings(options, applicationName);
+        _source = NpgsqlDataSource.Create(settings.ConnectionString);
+
+        // A pool hands out the connection that has rested longest, of however many the busiest moment opened, and a server process
+        // that rests finds its caches cold: groups have a pool no larger than they are.
+        settings.MaxPoolSize = GroupAppender.Writers;
+        settings.MinPoolSize = 0;
+        _groups = NpgsqlDataSource.Create(settings.ConnectionString);
         _contextOptions = PostgresPipelineContext.Configure(_source, _options.CommandTimeout);
         _reads = new PostgresReads(_source);
     }
@@ -30,6 +38,9 @@ internal sealed class PostgresLog : LogStore
 
     public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken) =>
         await _source.OpenConnectionAsync(cancellationToken);
+
+    public override async Task<DbConnection> OpenForGroupAsync(CancellationToken cancellationToken) =>
+        await _groups.OpenConnectionAsync(cancellationToken);
 
     public override bool Understands(DbTransaction transaction) => transaction is NpgsqlTransaction;
 
@@ -113,9 +124,13 @@ internal sealed class PostgresLog : LogStore
         };
     }
 
-    public override ValueTask DisposeAsync() => _source.DisposeAsync();
+    public override async ValueTask DisposeAsync()
+    {
+        await _groups.DisposeAsync();
+        await _source.DisposeAsync();
+    }
 
-    private static string Settings(PersistenceOptions options, string applicationName)
+    private static NpgsqlConnectionStringBuilder Settings(PersistenceOptions options, string applicationName)
     {
         var settings = new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
@@ -137,6 +152,6 @@ internal sealed class PostgresLog : LogStore
             settings.Timeout = 5;
         }
 
-        return settings.ConnectionString;
+        return settings;
     }
 }

@@ -69,6 +69,28 @@ public sealed class GroupAppendOnPostgres() : GroupAppendCompliance("postgres")
         Assert.Equal(3, (await One.Reader.ReadHeadsAsync([Alice], Stop))[Alice].Head);
     }
 
+    [Fact]
+    public async Task Groups_keep_to_two_connections_however_many_the_process_has_open()
+    {
+        await AppendAsync(Events.Thinking());
+        var busiest = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => One.Database.OpenAsync(Stop)));
+        foreach (var connection in busiest)
+        {
+            await connection.DisposeAsync();
+        }
+
+        await using var watch = await ExecuteAsync("create temp table since as select clock_timestamp() as moment");
+        for (var i = 0; i < 20; i++)
+        {
+            await AppendAsync(Events.Thinking(run: $"run-{i}"));
+        }
+
+        await using var count = new NpgsqlCommand(
+            "select count(*) from pg_stat_activity, since where datname = current_database() and pid <> pg_backend_pid() and state_change > moment",
+            watch);
+        Assert.InRange((long)(await count.ExecuteScalarAsync(Stop))!, 1, 2);
+    }
+
     private async Task<NpgsqlConnection> ExecuteAsync(string sql)
     {
         var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
