@@ -17,9 +17,10 @@ internal sealed class LatencyScenario : Scenario
         await screens.AskAsync<Connected>(new ConnectScreens(stage.NodeUrls, "user", Users));
         var load = new AppendLoad("user", Users, Writers: 0, Unit: 1, stage.Pick(15, 1), PerSecond);
 
-        // As fast as it goes, then at the rate that is measured, which takes other ways through the code: both are to be compiled.
+        // As fast as it goes, then for a minute at the rate that is measured, which takes other ways through the code: .NET compiles what
+        // was called thirty times once more, and some is called once a second.
         await producer.AskAsync<Appended>(load with { Writers = 32, PerSecond = null, Seconds = stage.Pick(12, 1) });
-        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(10, 1) });
+        var warm = await producer.AskAsync<Appended>(load with { Seconds = stage.Pick(60, 1) });
         await screens.AskAsync<Received>(new AwaitEvents("user", warm.Heads, 60));
         await screens.AskAsync<object>(new BeginCounting());
         Appended appended = null!;
@@ -54,7 +55,7 @@ internal sealed class LatencyScenario : Scenario
     private static async Task<(OrdinaryRun Run, int PerSecond)> RunOrdinaryAsync(Stage stage)
     {
         var stack = await OrdinaryStack.StartAsync(stage, Users);
-        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(10, 2)) ? PerSecond : LowPerSecond;
+        var rate = await stack.HoldsAsync(PerSecond, stage.Pick(60, 2)) ? PerSecond : LowPerSecond;
         return (await stack.RunAsync(stage.Pick(15, 1), rate), rate);
     }
 }
