@@ -34,7 +34,7 @@ if (names.Except(known.Select(scenario => scenario.Name)).FirstOrDefault() is { 
 }
 
 await using var postgres = await PostgresServer.StartDurableAsync();
-await WalSegments.FillAsync(postgres);
+await SettledPostgres.SettleAsync(postgres);
 await using var rabbit = await RabbitServer.StartPrivateAsync();
 var report = new Report(Console.Out);
 report.Begin();

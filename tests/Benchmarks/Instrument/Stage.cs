@@ -23,6 +23,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public static async Task<Stage> SetAsync(Scenario scenario, PostgresServer postgres, RabbitServer rabbit, bool isQuick)
     {
+        await SettledPostgres.CheckpointAsync(postgres);
         var cluster = await PipelineCluster.StartAsync(scenario.Nodes, workers: 0, postgres, rabbit, settings: scenario.Settings);
         return new Stage(cluster, postgres, rabbit, isQuick);
     }
