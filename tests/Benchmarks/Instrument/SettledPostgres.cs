@@ -6,7 +6,7 @@ namespace Pipeline.Benchmarks;
 /// <summary>
 /// Makes a new server one that has run for a while and is set up to commit evenly. Its write-ahead log has its files from before: one
 /// that is missing is made when it is needed, and meanwhile no transaction commits (15 to 35 ms each time). Checkpoints come by the
-/// clock: one that begins because so much was written makes commits wait for up to 0.4 s, in one run and not in the next. And what
+/// clock: one that begins because so much was written ends with a disk that is busy for 0.4 s, in one run and not in the next. And what
 /// is written goes to the disk at once, not all of it every 30 s (140 ms at 10,000 events a second).
 /// </summary>
 internal static class SettledPostgres
