@@ -5,7 +5,8 @@
 #   servers.sh start postgres DIR [--port N] [--durable]
 #   servers.sh start rabbitmq DIR [--port N] [--management-port N]
 #                              starts a new server, or the one that DIR already holds, and waits until it answers;
-#                              prints HOST, PORT, USERNAME and PASSWORD, one a line
+#                              prints HOST, PORT, USERNAME and PASSWORD, one a line; --durable: a PostgreSQL that syncs
+#                              every commit to disk, set up as docs/operations.md advises
 #   servers.sh stop DIR        stops it in good order (nothing to do is fine)
 #   servers.sh crash DIR       stops it as a crash would
 #   servers.sh signal DIR SIG  sends a signal, STOP for example, to every process of the server
@@ -127,7 +128,11 @@ max_prepared_transactions = 10
 shared_buffers = 64MB
 timezone = 'UTC'
 log_timezone = 'UTC'
-$([ -n "$DURABLE" ] || printf '%s\n' 'fsync = off' 'full_page_writes = off' 'max_wal_size = 256MB')
+$(if [ -n "$DURABLE" ]; then
+  printf '%s\n' 'max_wal_size = 4GB' 'min_wal_size = 1GB' 'backend_flush_after = 1MB'
+else
+  printf '%s\n' 'fsync = off' 'full_page_writes = off' 'max_wal_size = 256MB'
+fi)
 CONF
 }
 

@@ -34,7 +34,6 @@ if (names.Except(known.Select(scenario => scenario.Name)).FirstOrDefault() is { 
 }
 
 await using var postgres = await PostgresServer.StartDurableAsync();
-await SettledPostgres.SettleAsync(postgres);
 await using var rabbit = await RabbitServer.StartPrivateAsync();
 var report = new Report(Console.Out);
 report.Begin();

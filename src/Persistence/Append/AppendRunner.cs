@@ -69,6 +69,7 @@ internal sealed partial class AppendRunner(
     private async Task<StoredAppend> TransactAsync(
         IReadOnlyList<IReadOnlyList<NewEvent>> units, bool wait, CancellationToken cancellationToken)
     {
+        // What waits for its heads goes alone, and may keep its connection for long.
         await using var connection = wait
             ? await database.OpenAsync(cancellationToken)
             : await database.Log.OpenForGroupAsync(cancellationToken);

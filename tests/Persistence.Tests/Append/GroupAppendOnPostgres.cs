@@ -86,7 +86,10 @@ public sealed class GroupAppendOnPostgres() : GroupAppendCompliance("postgres")
         }
 
         await using var count = new NpgsqlCommand(
-            "select count(*) from pg_stat_activity, since where datname = current_database() and pid <> pg_backend_pid() and state_change > moment",
+            """
+            select count(*) from pg_stat_activity, since
+            where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid() and state_change > moment
+            """,
             watch);
         Assert.InRange((long)(await count.ExecuteScalarAsync(Stop))!, 1, 2);
     }
