@@ -11,7 +11,7 @@ export const open = (options, platform) => {
   const { document, window, now, visible } = platform;
   const { url = '/', client, share = true, store = memoryStore(), signal } = options;
   const base = new URL(url, document?.baseURI);
-  const tokens = tokensOf(options.token);
+  const tokens = tokensOf(options.token, now);
   const { after, clear } = timers(platform);
   /** Why nothing is read at the moment. */
   const stops = new Set(['starting']);

@@ -12,7 +12,6 @@ export class CommandError extends Error {
     this.detail = detail;
     this.reason = reason;
     this.field = field;
-    this.retry = 0;
   }
 }
 
@@ -34,9 +33,7 @@ export const commands = (platform, base, tokens) => {
     platform.clearTimeout(timer);
     if (response?.ok) return answer;
     if (response?.status === 401) tokens.refuse(token);
-    const error = new CommandError(response?.status ?? 0, answer);
-    if (response) error.retry = retryAfter(response, platform.now());
-    throw error;
+    throw Object.assign(new CommandError(response?.status ?? 0, answer), { retry: response ? retryAfter(response, platform.now()) : 0 });
   };
   /** @type {typeof send} */
   const command = async (...given) => {

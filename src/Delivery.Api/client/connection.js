@@ -1,4 +1,4 @@
-/** @import { Close, Connection, ConnectionOptions, Frame, Link, LinkState, Open, Owner } from './types.js' */
+/** @import { Close, Connection, ConnectionOptions, Frame, Link, Open, Owner } from './types.js' */
 import { fullJitter } from './backoff.js';
 import { silenceOf } from './continuity.js';
 import { ladder } from './ladder.js';
@@ -23,16 +23,13 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const { now, random } = platform;
   const steps = ladder(rungs);
   const { after, clear } = timers(platform);
-  /** @typedef {{name: string, isReady?: boolean, link?: Link}} Line */
+  /** @typedef {{name: string, after: string|null, isReady?: boolean, link?: Link}} Line */
   /** @type {Line=} */
   let line;
   /** Takes the line's place when it is ready. @type {Line=} */
   let trial;
   let isRunning = false, isWaiting = false, turn = 0, failures = 0, refusals = 0, token = '', silence = 0, heardAt = 0;
   let liveAt = Infinity, attemptedAt = 0, openedAt = -Infinity, heldAt = 0, hold = 0;
-
-  /** @param {LinkState['status']} status @param {Partial<LinkState>} [more] */
-  const show = (status, more) => owner.onState({ status, ...more });
 
   const abandon = () => {
     clear();
@@ -55,14 +52,14 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     }
     isWaiting = true;
     after('next', wait, attempt);
-    show('offline', { retryAt: now() + wait });
+    owner.onState({ status: 'offline', retryAt: now() + wait });
   };
 
   const attempt = async () => {
     const mine = abandon();
     attemptedAt = now();
     after('next', patience, () => ended(line, {}));
-    show('connecting');
+    owner.onState({ status: 'connecting' });
     try {
       const got = await tokens.get();
       if (mine !== turn || !await owner.admits(got) || mine !== turn) return;
@@ -75,10 +72,10 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
 
   const open = (name = '') => {
     /** @type {Line} */
-    const opened = { name };
+    const opened = { name, after: owner.from() };
     openedAt = now();
     opened.link = transports[name]({
-      url, client, platform, token: () => token, after: owner.from(),
+      url, client, platform, token: () => token, after: opened.after,
       onFrame: (frame, size) => receive(opened, frame, size),
       onClose: close => ended(opened, close),
     });
@@ -89,6 +86,8 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
   const receive = (from, frame, size) => {
     const isReady = frame.type === 'ready';
     if (isReady && from === trial) {
+      // From a place that was left since.
+      if (frame.resume === 'reset' && from.after !== owner.from()) return endTrial();
       line?.link?.close();
       line = trial;
       trial = undefined;
@@ -99,7 +98,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
       refusals = 0;
       silence = silenceOf(frame);
       steps.worked(line.name);
-      show('open', { transport: line.name });
+      owner.onState({ status: 'open', transport: line.name });
       keepToken();
       climb();
     }
@@ -117,9 +116,8 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
     // A code of the service's own says that the transport gets through.
     else if (line && !line.isReady && platform.online() && code < 1_007) steps.failed();
     const next = policy[code];
-    if (next === 'token') tokens.refuse(token);
     if (!next) lost({ code, retry });
-    else if (next !== 'token' || refusals++) giveUp(next);
+    else if (next !== 'token' || tokens.refuse(token) && refusals++) giveUp(next);
     else schedule();
   };
 
@@ -135,7 +133,7 @@ export const connection = ({ platform, url, client, tokens, rungs }, owner) => {
 
   const giveUp = (reason = '') => {
     stop();
-    show('closed', { reason });
+    owner.onState({ status: 'closed', reason });
   };
 
   const tryOut = (name = '') => {

@@ -1,4 +1,4 @@
-/** @import { AgentEvent, Handler, Place, Platform } from './types.js' */
+/** @import { AgentEvent, Handler, Listener, Place, Platform } from './types.js' */
 import { fullJitter } from './backoff.js';
 
 const mostEvents = 5_000, mostBytes = 8 * 1024 * 1024, batch = 1_000;
@@ -9,8 +9,7 @@ const left = Symbol();
 /**
  * From frames to handlers. Who throws gets the same again, alone; the cursor moves when all returned; while nobody listens,
  * events wait.
- * @param {Platform} platform
- * @param {{cursor(cursor: string): void, room(): void, error(failure: {error: unknown, event: any}): void}} tell
+ * @param {Platform} platform @param {Listener} tell
  */
 export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tell) => {
   /** @type {Set<Handler>} */
@@ -27,7 +26,8 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
 
   /** @param {(type: string) => boolean} isFor */
   const those = isFor => [...handlers].filter(({ type }) => isFor(type));
-  const hears = (isFor = (/** @type {string} */ type) => type !== 'reset') => those(isFor).length > 0;
+  const hears = (isFor = (type = '') => type !== 'reset') => those(isFor).length > 0;
+  const isPlain = (type = '') => type !== 'events' && type !== 'reset';
 
   const pause = (milliseconds = 0) => isStopped || new Promise(resolve => {
     const wake = () => {
@@ -69,14 +69,13 @@ export const delivery = ({ now, random, visible, setTimeout, clearTimeout }, tel
     const batchers = those(type => type === 'events').filter(({ had }) => had < given.length);
     if (await all(batchers, ({ had }) => given.slice(had))) return 0;
     for (const handler of batchers) handler.had = given.length;
-    if (!hears(type => type !== 'events' && type !== 'reset')) {
+    if (!hears(isPlain)) {
       tell.cursor(given[given.length - 1].cursor);
       return given.length;
     }
     let done = 0;
     for (const event of given) {
-      const isPlain = event.type !== 'events' && event.type !== 'reset';
-      if (!hears() || await all(those(type => type === '*' || isPlain && type === event.type), () => event, event)) break;
+      if (!hears() || await all(those(type => type === '*' || isPlain(type) && type === event.type), () => event, event)) break;
       done++;
       tell.cursor(event.cursor);
       await breathe();

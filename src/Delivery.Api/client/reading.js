@@ -90,7 +90,8 @@ export const reading = (options, reader) => {
         aside.stop();
         const missed = held;
         held = null;
-        for (const [frame, size] of missed) hear(frame, size);
+        // Reading on from a gap brings the rest too.
+        for (const [frame, size] of missed) if (isRunning && !receive(frame, size, false)) return catchUp();
       }
     },
     onState(state) {

@@ -3,10 +3,9 @@ import { timers } from './timers.js';
 import { identityOf } from './token.js';
 
 /**
- * Many tabs, one connection: the holder of a Web Lock leads and broadcasts its frames. Not a SharedWorker: Chrome on Android
- * has none, its script must be same-origin, and the token provider lives in the page. A hidden leader still gets messages,
- * but its timers run once a minute and it may be frozen: a visible tab that hears nothing steals the lock. Two leaders do no
- * harm: each tab checks continuity.
+ * Many tabs, one connection: the holder of a Web Lock leads and broadcasts its frames. A hidden leader still gets messages, but
+ * its timers run once a minute and it may be frozen: a visible tab that hears nothing steals the lock. Two leaders do no harm:
+ * each tab checks continuity.
  * @param {Platform} platform @param {string} name @param {TabRole} role @returns {Tabs}
  */
 export const tabs = (platform, name, role) => {

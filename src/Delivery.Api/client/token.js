@@ -24,16 +24,25 @@ export const renewalOf = (token = '', now = 0) => {
   return left > 0 ? Math.max(5_000, left * 0.8, left - 60_000) : NaN;
 };
 
-/** @param {TokenProvider} provider @returns {Tokens} */
-export const tokensOf = provider => {
-  let known = '';
+/** @param {TokenProvider} provider @param {() => number} now @returns {Tokens} */
+export const tokensOf = (provider, now) => {
+  let known = '', gotAt = 0;
   /** @type {Promise<string>=} */
   let pending;
-  const ask = async () => known = typeof provider === 'function' ? await provider() : provider;
+  const ask = async () => {
+    known = typeof provider === 'function' ? await provider() : provider;
+    gotAt = now();
+    return known;
+  };
   const renew = () => pending ??= ask().finally(() => { pending = undefined; });
   return {
     get: async () => known || renew(),
     renew,
-    refuse: token => { if (token === known) known = ''; },
+    refuse(token) {
+      if (token !== known) return false;
+      known = '';
+      // An older one may have ended meanwhile.
+      return now() - gotAt <= 10_000;
+    },
   };
 };

@@ -125,8 +125,15 @@ export interface LinkOptions {
 
 export interface Link { close(): void; send?(frame: object): void }
 export type Open = (options: LinkOptions) => Link;
+/** Null: there was no answer. */
+export type Read = (options: LinkOptions, init: RequestInit, after: string | null, wait?: number) => Promise<Response | null>;
 
-export interface Tokens { get(): Promise<string>; renew(): Promise<string>; refuse(token: string): void }
+export interface Tokens {
+  get(): Promise<string>;
+  renew(): Promise<string>;
+  /** Whether it had just been got, so that another is hardly better. */
+  refuse(token: string): boolean;
+}
 
 export interface LinkState {
   status: 'connecting' | 'open' | 'offline' | 'closed';
@@ -158,6 +165,14 @@ export interface Connection {
 export type Place = { event?: AgentEvent; weight?: number; reset?: Reset; cursor?: string | null; reached?(): void };
 /** `had`: how many of the first that wait a handler of batches has had. */
 export interface Handler { type: string; had: number; run(value: any): any }
+
+export interface Listener {
+  /** The last event that all have handled. */
+  cursor(cursor: string): void;
+  /** It was full, and is no more. */
+  room(): void;
+  error(failure: { error: unknown; event: any }): void;
+}
 
 export interface LeaderState extends LinkState { degraded: string[]; silence: number }
 

@@ -40,6 +40,29 @@ test('a token that worked in between is no second refusal', async () => {
   }
 });
 
+test('a token that was lost with the network, and ended while the device slept, is no second refusal', async () => {
+  const { closeWith, clock, script } = await begin();
+  await clock.pass(300);
+  await closeWith(4401);
+  assert.equal(script.socket.protocols[1], 'bearer.token-2');
+  await clock.pass(300);
+  await closeWith(1006);
+  clock.sleep(3_600_000);
+  await clock.pass(300);
+  await closeWith(4401);
+  await clock.pass(300);
+  assert.equal(script.socket.protocols[1], 'bearer.token-3');
+});
+
+test('a token that ended while the device slept, in the middle of an attempt, is no second refusal', async () => {
+  const { closeWith, clock, script } = await begin();
+  await clock.pass(300);
+  await closeWith(4401);
+  clock.sleep(3_600_000);
+  await closeWith(4401);
+  assert.equal(script.socket.protocols[1], 'bearer.token-3');
+});
+
 test('a token to ask a person for ends it; reconnect begins anew', async () => {
   let isHere = false;
   const { clock, script, events } = await begin({

@@ -133,7 +133,8 @@ async function play(seed) {
     limit: 1 + Math.floor(random() ** 2 * 500),
     accepts: token => JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).exp * 1_000 > clock.now(),
   });
-  world.tabs.push(openTab(world), openTab(world));
+  world.tabs.push(openTab(world));
+  world.tabs.push(openTab(world));
   for (let step = 0; step < 40; step++) {
     const act = choose(random);
     process.env.TRACE && console.log(clock.now() % 1e7, String(act).slice(0, 150));

@@ -199,6 +199,25 @@ test('a reset of the leader is not that of a tab whose place is still kept', asy
   });
 });
 
+test('a follower that read another history than it was told of reads on once, not for each thing that it was told', async () => {
+  const { server, clock, open } = world();
+  await open();
+  server.delay = () => 100;
+  const two = await open();
+  server.delay = () => 0;
+  for (let count = 0; count < 20; count++) {
+    server.append(1);
+    await clock.pass(1);
+  }
+
+  server.erase();
+  server.append(2);
+  await clock.pass(2_000);
+  assert.equal(two.count('poll'), 2);
+  assert.equal(two.events.state.status, 'live');
+  assert.deepEqual(two.seen, [server.cursor(1), server.cursor(2)]);
+});
+
 test('a leader whose handlers do not keep up gives the lead to one whose do', async () => {
   const { server, clock, cursors, open } = world();
   const one = await open({ handler: () => new Promise(() => { }) });

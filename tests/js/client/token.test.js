@@ -29,7 +29,7 @@ test('a token that has ended by this clock is left to the server to refuse', () 
 
 test('a provider is asked once at a time, and again when its token was refused', async () => {
   let asked = 0;
-  const tokens = tokensOf(async () => `token-${++asked}`);
+  const tokens = tokensOf(async () => `token-${++asked}`, () => 0);
   assert.deepEqual(await Promise.all([tokens.get(), tokens.get()]), ['token-1', 'token-1']);
   assert.equal(await tokens.get(), 'token-1');
   tokens.refuse('another');
@@ -47,8 +47,19 @@ test('a provider that failed is asked again', async () => {
     }
 
     return 'token';
-  });
+  }, () => 0);
   await assert.rejects(tokens.get());
   fails = false;
   assert.equal(await tokens.get(), 'token');
+});
+
+test('a refused token counts as fresh for ten seconds, and only the one that is known', async () => {
+  let time = 0;
+  const tokens = tokensOf('token', () => time);
+  for (const [age, isFresh] of [[0, true], [10_000, true], [10_001, false]]) {
+    await tokens.get();
+    time += age;
+    assert.equal(tokens.refuse('another'), false);
+    assert.equal(tokens.refuse('token'), isFresh);
+  }
 });

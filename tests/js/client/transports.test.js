@@ -203,6 +203,30 @@ test('a better transport is tried beside the one in use, which stays until the o
   assert.equal(events.state.transport, 'websocket');
 });
 
+test('a better transport that was tried from a place that a reset left meanwhile begins no history twice', async () => {
+  const { script, clock, seen, resets, events } = await onSse();
+  const answer = script.request.stream();
+  await settled();
+  answer.push(message('ready', ready('0', 'live')) + data(eventsOf(1, 1)));
+  while (script.sockets.length < 3) {
+    await clock.pass(15_000);
+    answer.push(message('heartbeat', { cursor: position(1) }));
+    await settled();
+  }
+
+  assert.equal(script.socket.after, position(1));
+  const other = [1, 2].map(number => ({ cursor: `epoch2_${number}`, type: 'note', run: 'r' }));
+  const reset = { cursor: 'epoch2_0', reason: 'epoch' };
+  answer.push(message('reset', { type: 'reset', ...reset }) + data(other));
+  await settled();
+  script.socket.receive({ ...ready('epoch2_0', 'reset'), ...reset, head: 'epoch2_2' });
+  script.socket.receive({ type: 'events', after: 'epoch2_0', events: other, cursor: 'epoch2_2' });
+  await settled();
+  assert.deepEqual(seen, [position(1), 'epoch2_1', 'epoch2_2']);
+  assert.deepEqual(resets, [{ reason: 'epoch', cursor: 'epoch2_0' }]);
+  assert.deepEqual([script.socket.isClosed, events.state.transport], [true, 'sse']);
+});
+
 test('a better transport that still fails leaves everything as it was', async () => {
   const { script, clock, events } = await onSse();
   const answer = script.request.stream();

@@ -1,4 +1,4 @@
-/** @import { LinkOptions, Platform } from '../types.js' */
+/** @import { LinkOptions, Platform, Read } from '../types.js' */
 
 /** @param {Platform} platform @param {URL} url @param {RequestInit} init */
 export const request = ({ fetch }, url, { headers, ...init }, token = '') =>
@@ -23,7 +23,7 @@ export const withQuery = (url, query) => {
   return target;
 };
 
-/** A cursor beside a client id would be its ack (PROTOCOL.md, section 2). @param {LinkOptions} options @param {RequestInit} init @param {string|null} after */
+/** A cursor beside a client id would be its ack (PROTOCOL.md, section 2). @type {Read} */
 export const read = ({ url, platform, token, client }, init, after, wait = 0) =>
   request(platform, withQuery(url, { after, client: after ? null : client, wait }), init, token()).catch(() => null);
 

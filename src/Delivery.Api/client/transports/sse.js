@@ -32,8 +32,7 @@ export const openSse = options => {
   /** @type {AgentEvent[]} */
   let events = [];
   const flush = () => {
-    const frame = { type: 'events', events };
-    if (events.length && !abort.signal.aborted) onFrame(frame, size);
+    if (events.length && !abort.signal.aborted) onFrame({ type: 'events', events }, size);
     events = [];
     size = 0;
   };
