@@ -22,6 +22,9 @@ internal sealed record Ending(int Code, string What)
     /// <summary>Whether it says something about the transport: not where nobody was reached, or the service itself answered.</summary>
     public bool IsTheTransports { get; init; }
 
+    /// <summary>Whether the token that was refused is an old one.</summary>
+    public bool TokenMayHaveEnded { get; init; }
+
     public Exception? Cause { get; init; }
 
     /// <summary>Of an answer that is none to read from. What is refused before an upgrade may be a proxy's word, not the service's.</summary>

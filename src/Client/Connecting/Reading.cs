@@ -78,12 +78,9 @@ internal sealed class Reading
             Ladder.Failed();
         }
 
-        if (ending.Code == Contracts.CloseCodes.Unauthorized)
-        {
-            Tokens.Refuse(session.Token);
-        }
-
-        return ending;
+        return ending.Code == Contracts.CloseCodes.Unauthorized && !Tokens.Refuse(session.Token)
+            ? ending with { TokenMayHaveEnded = true }
+            : ending;
     }
 
     /// <summary>Null: not this time.</summary>

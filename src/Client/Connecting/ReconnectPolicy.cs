@@ -34,7 +34,7 @@ internal sealed class ReconnectPolicy(Jitter jitter, TimeProvider time)
     private Verdict Follow(Ending ending) => ending.Code switch
     {
         Ending.Left => new Verdict(TimeSpan.Zero),
-        CloseCodes.Unauthorized => JudgeRefusal(),
+        CloseCodes.Unauthorized => ending.TokenMayHaveEnded ? new Verdict(TimeSpan.Zero) : JudgeRefusal(),
         CloseCodes.Forbidden or CloseCodes.NotFound => Verdict.Close(ClosedReasons.Refused),
         CloseCodes.Replaced => Verdict.Close(ClosedReasons.Replaced),
         CloseCodes.InvalidPayload or CloseCodes.PolicyViolation or CloseCodes.TooBig => Verdict.Close(ClosedReasons.Defect),
@@ -42,7 +42,7 @@ internal sealed class ReconnectPolicy(Jitter jitter, TimeProvider time)
         _ => Retry(Cap, ending.RetryAfter),
     };
 
-    /// <summary>One refusal is an expired token and worth a new one at once; a second in a row is not.</summary>
+    /// <summary>The first fresh token that is refused is worth another one at once; a second in a row is not.</summary>
     private Verdict JudgeRefusal()
     {
         var again = _tokenRefused;

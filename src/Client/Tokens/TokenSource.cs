@@ -9,6 +9,9 @@ internal sealed class TokenSource(Func<CancellationToken, ValueTask<string>> pro
     private static readonly TimeSpan Ahead = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Apart = TimeSpan.FromSeconds(5);
 
+    /// <summary>An older token may have ended while the network was away or the machine slept.</summary>
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(10);
+
     private readonly SemaphoreSlim _turn = new(1, 1);
     private Held? _held;
 
@@ -33,12 +36,16 @@ internal sealed class TokenSource(Func<CancellationToken, ValueTask<string>> pro
     }
 
     /// <summary>The service refused it: the next one is a new one.</summary>
-    public void Refuse(string token)
+    /// <returns>Whether it had just been got, so that another is hardly better.</returns>
+    public bool Refuse(string token)
     {
-        if (_held is { } held && held.Token == token)
+        if (_held is not { } held || held.Token != token)
         {
-            Interlocked.CompareExchange(ref _held, null, held);
+            return false;
         }
+
+        Interlocked.CompareExchange(ref _held, null, held);
+        return time.GetUtcNow() - held.GotAt <= Fresh;
     }
 
     public void Dispose() => _turn.Dispose();
@@ -51,7 +58,7 @@ internal sealed class TokenSource(Func<CancellationToken, ValueTask<string>> pro
             var token = await provider(cancellationToken).AsTask().WaitAsync(cancellationToken);
             return string.IsNullOrEmpty(token)
                 ? throw new TokenUnavailableException("the token provider gave an empty token")
-                : new Held(token, RenewAt(token));
+                : new Held(token, time.GetUtcNow(), RenewAt(token));
         }
         catch (Exception) when (held is not null && !cancellationToken.IsCancellationRequested)
         {
@@ -75,5 +82,5 @@ internal sealed class TokenSource(Func<CancellationToken, ValueTask<string>> pro
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
-    private sealed record Held(string Token, DateTimeOffset? RenewAt);
+    private sealed record Held(string Token, DateTimeOffset GotAt, DateTimeOffset? RenewAt);
 }

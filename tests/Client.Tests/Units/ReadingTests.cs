@@ -112,6 +112,25 @@ public sealed class ReadingTests
     }
 
     [Fact]
+    public async Task A_token_that_was_lost_with_the_network_and_ended_meanwhile_is_no_second_refusal()
+    {
+        await using var world = new ReadingWorld();
+        var token = 0;
+        world.Token = () => $"token-{++token}";
+        (await world.ConnectionAsync(1)).End(CloseCodes.Unauthorized);
+        var second = await world.ConnectionAsync(2);
+        world.Refusal = _ => new Ending(Ending.Lost, "lost");
+        second.End(Ending.Lost);
+        var lost = world.Time.GetUtcNow();
+        await world.UntilAsync("a minute is over", () => world.Time.GetUtcNow() - lost > TimeSpan.FromMinutes(1), step: 1);
+        world.Refusal = _ => null;
+        var third = await world.ConnectionAsync(3);
+        Assert.Equal(second.Opening.Token, third.Opening.Token);
+        third.End(CloseCodes.Unauthorized);
+        Assert.Equal("token-3", (await world.ConnectionAsync(4)).Opening.Token);
+    }
+
+    [Fact]
     public async Task A_provider_that_fails_is_asked_again_and_one_that_has_no_token_closes()
     {
         await using var world = new ReadingWorld();

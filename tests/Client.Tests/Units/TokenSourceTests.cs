@@ -32,6 +32,19 @@ public sealed class TokenSourceTests
     }
 
     [Theory]
+    [InlineData(10, true)]
+    [InlineData(11, false)]
+    public async Task A_refused_token_was_fresh_for_ten_seconds(int age, bool isFresh)
+    {
+        using var source = Source("opaque");
+        await GetAsync(source);
+        _time.Advance(TimeSpan.FromSeconds(age));
+        Assert.False(source.Refuse("another"));
+        Assert.Equal(isFresh, source.Refuse("opaque"));
+        Assert.False(source.Refuse("opaque"));
+    }
+
+    [Theory]
     [InlineData(3600, 3540)]
     [InlineData(200, 160)]
     [InlineData(2, 5)]
