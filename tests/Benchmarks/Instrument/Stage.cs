@@ -63,6 +63,9 @@ internal sealed class Stage : IAsyncDisposable
         }
 
         await Cluster.DisposeAsync();
+
+        // What is left of a run would be vacuumed in the midst of another.
+        await _postgres.DropDatabaseAsync(Cluster.ConnectionString);
     }
 
     private async Task<List<(string Name, int Process)>> ProcessesAsync()

@@ -83,6 +83,10 @@ public sealed class PostgresServer : IAsyncDisposable
         return new NpgsqlConnectionStringBuilder(administrator) { Database = name, Pooling = true }.ConnectionString;
     }
 
+    /// <summary>Deletes a database, whoever still has it open.</summary>
+    public Task DropDatabaseAsync(string connectionString) =>
+        ExecuteAsync($"drop database {new NpgsqlConnectionStringBuilder(connectionString).Database} with (force)");
+
     /// <summary>Runs a statement as administrator.</summary>
     public async Task ExecuteAsync(string sql)
     {
