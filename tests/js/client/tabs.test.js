@@ -1,31 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { open } from '../../../src/Delivery.Api/client/client.js';
-import { Browser, jwt } from './browser.js';
-import { Clock, settled } from './clock.js';
-import { Server } from './server.js';
-
-/** A browser of several tabs on a model of the service. */
-function world() {
-  const clock = new Clock();
-  const server = new Server(clock);
-  const browser = new Browser(clock);
-  const tabs = [];
-  return {
-    clock, server, browser, tabs,
-    async open(options = {}, user = 'alice') {
-      const tab = browser.tab(server.network ?? { connect: (...given) => server.connect(...given), fetch: (...given) => server.fetch(...given) });
-      const events = open({ url: 'https://example.test/', token: jwt({ sub: user }), after: '0', ...options }, tab.platform);
-      const opened = { tab, events, seen: [], resets: [], count: transport => server.attempts.filter(attempt => attempt.tab === tab && attempt.transport === transport).length };
-      events.on('*', options.handler ?? (event => { opened.seen.push(event.cursor); }));
-      events.on('reset', reset => { opened.resets.push(reset); });
-      tabs.push(opened);
-      await clock.pass(1);
-      return opened;
-    },
-    cursors: (from, to) => Array.from({ length: to - from + 1 }, (_, index) => server.cursor(from + index)),
-  };
-}
+import { jwt } from './browser.js';
+import { settled } from './clock.js';
+import { world } from './world.js';
 
 test('three tabs of a user have one connection, and each sees everything once', async () => {
   const { server, clock, cursors, open } = world();
@@ -148,76 +125,6 @@ test('a leader in the background that answers keeps the lead', async () => {
   assert.equal(two.events.state.leader, false);
 });
 
-test('a follower that misses a message reads it for itself', async () => {
-  const { server, clock, cursors, open, browser } = world();
-  const [, two] = [await open(), await open()];
-  browser.loses = ({ frame }) => frame?.type === 'events';
-  server.append(2);
-  await clock.pass(1);
-  browser.loses = () => false;
-  assert.deepEqual(two.seen, []);
-  server.append(1);
-  await clock.pass(1_000);
-  assert.deepEqual(two.seen, cursors(1, 3));
-  assert.equal(two.count('poll'), 2);
-});
-
-test('the last message that a follower missed is found by the next heartbeat', async () => {
-  const { server, clock, cursors, open, browser } = world();
-  const [, two] = [await open(), await open()];
-  browser.loses = ({ frame }) => frame?.type === 'events';
-  server.append(2);
-  await clock.pass(16_000);
-  assert.deepEqual(two.seen, cursors(1, 2));
-});
-
-test('what is broadcast while a follower reads for itself is spliced on', async () => {
-  const { server, clock, cursors, open, browser } = world();
-  server.append(10);
-  await open();
-  server.delay = () => 20;
-  const two = await open();
-  server.append(5);
-  await clock.pass(21);
-  server.append(5);
-  await clock.pass(60);
-  assert.deepEqual(two.seen, cursors(1, 20));
-  assert.equal(two.count('poll'), 1);
-  assert.equal(browser.channels.size, 2);
-});
-
-test('a reset of the leader is not that of a tab whose place is still kept', async () => {
-  const { server, clock, open } = world();
-  server.append(10);
-  const one = await open({ after: server.cursor(2) }), two = await open();
-  server.erase();
-  server.append(2);
-  await clock.pass(2_000);
-  [one, two].forEach(({ resets, events }) => {
-    assert.deepEqual(resets.map(({ reason }) => reason), ['epoch']);
-    assert.equal(events.cursor, server.cursor(2));
-  });
-});
-
-test('a follower that read another history than it was told of reads on once, not for each thing that it was told', async () => {
-  const { server, clock, open } = world();
-  await open();
-  server.delay = () => 100;
-  const two = await open();
-  server.delay = () => 0;
-  for (let count = 0; count < 20; count++) {
-    server.append(1);
-    await clock.pass(1);
-  }
-
-  server.erase();
-  server.append(2);
-  await clock.pass(2_000);
-  assert.equal(two.count('poll'), 2);
-  assert.equal(two.events.state.status, 'live');
-  assert.deepEqual(two.seen, [server.cursor(1), server.cursor(2)]);
-});
-
 test('a leader whose handlers do not keep up gives the lead to one whose do', async () => {
   const { server, clock, cursors, open } = world();
   const one = await open({ handler: () => new Promise(() => { }) });
@@ -242,27 +149,6 @@ test('a page that goes to the back/forward cache gives the lead up and comes bac
   await clock.pass(500);
   assert.equal(one.events.state.leader, false);
   assert.deepEqual(one.seen, cursors(1, 2));
-});
-
-test('how the leader is connected is shown by those who follow', async () => {
-  const { server, clock, open } = world();
-  const [, two] = [await open(), await open()];
-  server.fault = name => name === 'upgrade' || name === 'network';
-  server.cut(1006);
-  await clock.pass(1);
-  assert.equal(two.events.state.status, 'offline');
-  assert.ok(two.events.state.retryAt > clock.now());
-});
-
-test('the last word of a former leader that did not know yet is corrected by the next sign of life', async () => {
-  const { server, clock, browser, open } = world();
-  const [, follower] = [await open(), await open()];
-  const channel = [...browser.channels].find(({ tab }) => tab === follower.tab);
-  channel.onmessage({ data: { state: { status: 'offline', degraded: [], silence: 32_000 } } });
-  assert.equal(follower.events.state.status, 'offline');
-  server.append(1);
-  await clock.pass(1);
-  assert.equal(follower.events.state.status, 'live');
 });
 
 test('a connection that another browser replaced is not fought for', async () => {
